@@ -1,0 +1,243 @@
+"""Results as matplotlib figures: marks, axes and words only; every number is computed before it comes here.
+
+Figures are built through matplotlib's objects, never through pyplot, whose list of open figures is shared by all
+threads of a server. Words and number formats arrive translated: the callers know the reader's language.
+"""
+
+import io
+import math
+import textwrap
+import threading
+import unicodedata
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib import font_manager
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from scoring.errors import ScoringError
+
+UNITS_PER_INCH = 72  # so that one figure unit is one CSS pixel when the picture is shown at its natural width
+WIDE, NARROW = 720, 340
+FAMILIES = ("Noto Sans", "Noto Sans Arabic", "Noto Nastaliq Urdu", "DejaVu Sans")
+
+# Matplotlib shares one font engine between threads and does not guard it.
+_DRAWING = threading.Lock()
+
+
+class PlotError(ScoringError):
+    """A chart was asked for that has nothing to show."""
+
+
+@dataclass(frozen=True)
+class Palette:
+    """The colours of a chart, as #rrggbb."""
+
+    ground: str
+    ink: str
+    muted: str
+    line: str
+    mark: str
+
+
+LIGHT = Palette(ground="#ffffff", ink="#1a2530", muted="#4d5b69", line="#d3dae1", mark="#27497f")
+DARK = Palette(ground="#1b232b", ink="#e8edf2", muted="#adb9c4", line="#36424e", mark="#9dbcf0")
+
+
+@dataclass(frozen=True)
+class IntervalRow:
+    """One row of a dot-and-interval chart.
+
+    ``mean``, ``low`` and ``high`` are in scale points; ``mean`` is None where nothing may be shown, and the interval may be
+    missing by itself. ``text`` is printed beside the row. ``filled`` makes the dot solid, for a verdict that something
+    moved; the others are rings, so that the difference does not rest on colour.
+    """
+
+    label: str
+    text: str
+    mean: float | None
+    low: float | None = None
+    high: float | None = None
+    filled: bool = False
+
+
+@dataclass(frozen=True)
+class ChartWords:
+    """The words around a chart in the reader's language; ``title`` and ``description`` are read out, not drawn."""
+
+    title: str
+    description: str
+    axis: str
+    language: str = "en"
+    right_to_left: bool = False
+
+
+@dataclass(frozen=True)
+class _Look:
+    """What every part of one chart is drawn with."""
+
+    words: ChartWords
+    palette: Palette
+    narrow: bool
+
+    def font(self, size: float, color: str) -> dict[str, Any]:
+        """Text properties; a dollar sign in a name is a dollar sign, not a formula."""
+        families = list(_find_families(self.words.language))
+        return {"fontfamily": families, "fontsize": size, "color": color, "parse_math": False}
+
+
+def plot_intervals(
+    rows: Sequence[IntervalRow],
+    words: ChartWords,
+    *,
+    narrow: bool = False,
+    palette: Palette = LIGHT,
+    format_number: Callable[[float], str] = str,
+    least_reach: float = 1.0,
+) -> Figure:
+    """Return a chart with one dot and interval a row around a zero line.
+
+    Rows are drawn in the order given, the first on top. The axis always runs from low to high and is symmetric around
+    zero, reaching at least ``least_reach`` points to both sides, so that a small change does not look large. Names stand
+    on the side where reading starts. A row without a mean has its words and no mark. Raises PlotError without rows.
+    """
+    if not rows:
+        raise PlotError("plot.empty", "There is nothing to draw.", "Give the chart at least one row.")
+    look = _Look(words, palette, narrow)
+    width = NARROW if narrow else WIDE
+    pitch, bottom, top = (62 if narrow else 46), 62, 8
+    if words.language == "ur":
+        pitch += 12  # Nastaliq letters hang from a slope and need more height.
+    height = pitch * len(rows) + bottom + top
+    figure = Figure(figsize=(width / UNITS_PER_INCH, height / UNITS_PER_INCH), dpi=UNITS_PER_INCH)
+    figure.set_facecolor(palette.ground)
+    margin = 20 if narrow else 190
+    area = (margin / width, bottom / height, (width - 2 * margin) / width, pitch * len(rows) / height)
+    axes = figure.add_axes(area, facecolor="none")
+    _draw_frame(axes, len(rows), _find_reach(rows, least_reach), look, format_number)
+    for position, row in enumerate(reversed(rows)):
+        _draw_mark(axes, row, position - 0.2 if narrow else position, look)
+        _print_words(axes, row, position + 0.22 if narrow else position, look)
+    return figure
+
+
+def render_svg(figure: Figure, words: ChartWords) -> bytes:
+    """Return the figure as SVG: letters as outlines, so that no reader needs the fonts; the same bytes each time."""
+    buffer = io.BytesIO()
+    with _DRAWING, mpl.rc_context({"svg.fonttype": "path", "svg.hashsalt": "viceversa"}):
+        figure.savefig(
+            buffer,
+            format="svg",
+            metadata={
+                "Title": _one_line(words.title),
+                "Description": _one_line(words.description),
+                "Language": words.language,
+                "Creator": "Viceversa",
+                "Date": None,
+            },
+        )
+    return buffer.getvalue()
+
+
+def _find_reach(rows: Sequence[IntervalRow], least_reach: float) -> float:
+    """The number of points the axis runs to both sides: all marks fit, in half points."""
+    ends = [abs(value) for row in rows for value in (row.mean, row.low, row.high) if value is not None]
+    return max(least_reach, math.ceil((max(ends, default=0.0) + 0.05) * 2) / 2)
+
+
+def _draw_frame(
+    axes: Axes, k_rows: int, reach: float, look: _Look, format_number: Callable[[float], str]
+) -> None:
+    """Draw the axis below, the zero line and faint lines at the ticks."""
+    step = 0.5 if reach <= 1.5 else 1.0
+    steps = math.floor(reach / step)
+    ticks = [step * index for index in range(-steps, steps + 1)]
+    axes.set_xlim(-reach, reach)
+    axes.set_ylim(-0.5, k_rows - 0.5)
+    axes.set_yticks([])
+    axes.set_xticks(
+        ticks, labels=[format_number(tick) for tick in ticks], **look.font(12, look.palette.muted)
+    )
+    axes.tick_params(axis="x", length=0, pad=6)
+    axes.set_xlabel(_one_line(look.words.axis), labelpad=8, **look.font(12.5, look.palette.ink))
+    for name in ("top", "left", "right"):
+        axes.spines[name].set_visible(False)
+    axes.spines["bottom"].set_color(look.palette.line)
+    for tick in ticks:
+        color, linewidth = (look.palette.muted, 1.4) if tick == 0 else (look.palette.line, 0.8)
+        axes.axvline(tick, color=color, linewidth=linewidth, zorder=0)
+
+
+def _draw_mark(axes: Axes, row: IntervalRow, level: float, look: _Look) -> None:
+    """Draw one row's interval and dot, as far as there are any."""
+    color = look.palette.mark
+    if row.low is not None and row.high is not None:
+        axes.plot([row.low, row.high], [level, level], color=color, linewidth=2.6, solid_capstyle="round")
+    if row.mean is not None:
+        inside = color if row.filled else look.palette.ground
+        axes.plot(
+            [row.mean],
+            [level],
+            "o",
+            markersize=10.5,
+            color=color,
+            markeredgewidth=2.2,
+            markerfacecolor=inside,
+        )
+
+
+def _print_words(axes: Axes, row: IntervalRow, level: float, look: _Look) -> None:
+    """Print one row's name where reading starts and its value at the other side, or above the mark in a narrow chart."""
+    palette, right_to_left = look.palette, look.words.right_to_left
+    gap = 0.0 if look.narrow else 0.045
+    # Beside the plot words grow away from it; above the marks they grow towards each other.
+    left_side, right_side = ("left", "right") if look.narrow else ("right", "left")
+    left, right = (-gap, left_side), (1 + gap, right_side)
+    name_at, value_at = (right, left) if right_to_left else (left, right)
+    name, value = (
+        (_fold(row.label, 22, 1), _fold(row.text, 24, 1))
+        if look.narrow
+        else (_fold(row.label, 25, 2), _fold(row.text, 26, 2))
+    )
+    value_color = palette.muted if row.mean is None else palette.ink
+    for (place, side), text, size, color in (
+        (name_at, name, 13, palette.ink),
+        (value_at, value, 12.5, value_color),
+    ):
+        axes.text(
+            place,
+            level,
+            text,
+            ha=side,
+            va="center",
+            linespacing=1.35,
+            transform=axes.get_yaxis_transform(),
+            **look.font(size, color),
+        )
+
+
+@lru_cache
+def _find_families(language: str) -> tuple[str, ...]:
+    """The installed fonts of the list, in the order in which letters are looked for; the last one ships with matplotlib."""
+    installed = set(font_manager.get_font_names())
+    # Urdu is read in Nastaliq; Noto Sans Arabic has its letters too and would be found first.
+    order = sorted(FAMILIES, key=lambda name: language == "ur" and name == "Noto Sans Arabic")
+    order.sort(key=lambda name: name == "DejaVu Sans")
+    return tuple(name for name in order if name in installed)
+
+
+def _one_line(text: str) -> str:
+    """Text on one line without control characters, which SVG cannot hold; marks that join letters or set direction stay."""
+    kept = (
+        letter if letter.isprintable() or unicodedata.category(letter) == "Cf" else " " for letter in text
+    )
+    return " ".join("".join(kept).split())
+
+
+def _fold(text: str, width: int, lines: int) -> str:
+    """Text broken into at most so many lines of about so many letters; what does not fit ends in an ellipsis."""
+    return "\n".join(textwrap.wrap(_one_line(text), width, max_lines=lines, placeholder=" …"))

@@ -1,0 +1,1 @@
+"""The domain and the database: who is asked, when, and what they answered."""

@@ -1,0 +1,299 @@
+"""People who sign in: passwords, sessions, memberships, and how often something may be tried."""
+
+import secrets
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from hashlib import sha256
+from typing import Protocol
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session, joinedload
+
+from surveys.addresses import normalise_email
+from surveys.database import as_utc
+from surveys.errors import AccessDeniedError, AccountError, SignInError
+from surveys.models import Membership, MembershipRole, Program, RateCounter, User, UserSession
+
+MINIMUM_PASSWORD = 12
+# A hash takes longer the longer the password is; nobody types more than this.
+MAXIMUM_PASSWORD = 1024
+SESSION_LIFETIME = timedelta(hours=12)
+IDLE_LIFETIME = timedelta(hours=2)
+# Seen is written at most this often, so that reading pages does not mean writing rows.
+SEEN_STEP = timedelta(minutes=5)
+
+
+class Hasher(Protocol):
+    """What hashes passwords; tests pass a cheap one."""
+
+    def hash(self, password: str) -> str:
+        """A salted hash of the password."""
+        ...
+
+    def verify(self, password_hash: str, password: str) -> bool:
+        """Whether the password belongs to the hash."""
+        ...
+
+    def needs_rehash(self, password_hash: str) -> bool:
+        """Whether the hash was made with weaker settings than today's."""
+        ...
+
+    def __hash__(self) -> int: ...
+
+
+class Argon2Hasher:
+    """Argon2id with the library's settings, which follow RFC 9106."""
+
+    def __init__(self) -> None:
+        from argon2 import PasswordHasher
+
+        self._hasher = PasswordHasher()
+
+    def hash(self, password: str) -> str:
+        """A salted hash of the password."""
+        return self._hasher.hash(password)
+
+    def verify(self, password_hash: str, password: str) -> bool:
+        """Whether the password belongs to the hash."""
+        from argon2.exceptions import InvalidHashError, VerificationError
+
+        try:
+            return self._hasher.verify(password_hash, password)
+        except (VerificationError, InvalidHashError):
+            return False
+
+    def needs_rehash(self, password_hash: str) -> bool:
+        """Whether the hash was made with weaker settings than today's."""
+        return self._hasher.check_needs_rehash(password_hash)
+
+
+@dataclass(frozen=True)
+class StartedSession:
+    """A fresh session with its token, which belongs into the browser's cookie and nowhere else."""
+
+    user_session: UserSession
+    token: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class RateState:
+    """How often something was tried in the current window, and when the next window begins."""
+
+    count: int
+    limit: int
+    resets_at: datetime
+
+    @property
+    def exceeded(self) -> bool:
+        """Whether this try was one too many."""
+        return self.count > self.limit
+
+
+@lru_cache(maxsize=1)
+def default_hasher() -> Hasher:
+    """Argon2id, made at its first use, because the participant's path never needs it."""
+    return Argon2Hasher()
+
+
+@lru_cache(maxsize=8)
+def _nobodys_hash(hasher: Hasher) -> str:
+    """A hash that no password fits, made once for each hasher."""
+    return hasher.hash(secrets.token_urlsafe(32))
+
+
+def add_user(
+    session: Session,
+    *,
+    email: str,
+    name: str,
+    password: str,
+    locale: str = "en",
+    now: datetime,
+    hasher: Hasher | None = None,
+) -> User:
+    """Add somebody who can sign in."""
+    address = normalise_email(email)
+    if address is None:
+        raise AccountError("email", email=email)
+    if session.scalar(select(User.id).where(User.email == address)) is not None:
+        raise AccountError("email_taken", email=address)
+    _check_password(password)
+    user = User(
+        email=address,
+        name=name.strip() or address,
+        password_hash=(hasher or default_hasher()).hash(password),
+        locale=locale,
+        created_at=as_utc(now),
+    )
+    session.add(user)
+    session.flush()
+    return user
+
+
+def verify(session: Session, email: str, password: str, *, hasher: Hasher | None = None) -> User:
+    """The user to whom address and password belong; raises SignInError, which does not say what was wrong.
+
+    An unknown address costs one hash like a known one, so that the time taken does not tell who has an account.
+    """
+    hasher = hasher or default_hasher()
+    nobodys = _nobodys_hash(hasher)
+    address = normalise_email(email)
+    user = session.scalar(select(User).where(User.email == address)) if address is not None else None
+    fits = hasher.verify(
+        user.password_hash if user is not None else nobodys, password[: MAXIMUM_PASSWORD + 1]
+    )
+    if user is None or not fits or user.disabled_at is not None:
+        raise SignInError
+    if hasher.needs_rehash(user.password_hash):
+        user.password_hash = hasher.hash(password)
+        session.flush()
+    return user
+
+
+def change_password(
+    session: Session, user: User, password: str, *, now: datetime, hasher: Hasher | None = None
+) -> None:
+    """Set a new password and end every session that the old one opened."""
+    _check_password(password)
+    user.password_hash = (hasher or default_hasher()).hash(password)
+    end_all_sessions(session, user, now=now)
+
+
+def disable_user(session: Session, user: User, *, now: datetime) -> None:
+    """Lock an account and end its sessions."""
+    user.disabled_at = as_utc(now)
+    end_all_sessions(session, user, now=now)
+
+
+def find_user(session: Session, email: str) -> User | None:
+    """The user with this address, if there is one."""
+    address = normalise_email(email)
+    return session.scalar(select(User).where(User.email == address)) if address is not None else None
+
+
+def start_session(session: Session, user: User, *, now: datetime) -> StartedSession:
+    """Open a session after a sign-in; the token is new each time, so that one planted before is worth nothing."""
+    moment = as_utc(now)
+    token = secrets.token_urlsafe(32)
+    user_session = UserSession(
+        token_hash=_hash(token),
+        user=user,
+        created_at=moment,
+        last_seen_at=moment,
+        expires_at=moment + SESSION_LIFETIME,
+    )
+    session.add(user_session)
+    session.flush()
+    return StartedSession(user_session, token)
+
+
+def find_session(session: Session, token: str, *, now: datetime) -> UserSession | None:
+    """The session behind a token, if it still holds; reading only, so that it works in a read-only transaction."""
+    moment = as_utc(now)
+    statement = (
+        select(UserSession)
+        .where(UserSession.token_hash == _hash(token))
+        .options(joinedload(UserSession.user))
+    )
+    found = session.scalar(statement)
+    if found is None or found.revoked_at is not None or found.user.disabled_at is not None:
+        return None
+    if moment >= found.expires_at or moment >= found.last_seen_at + IDLE_LIFETIME:
+        return None
+    return found
+
+
+def needs_touch(user_session: UserSession, *, now: datetime) -> bool:
+    """Whether it is time to write that the session was used."""
+    return as_utc(now) >= user_session.last_seen_at + SEEN_STEP
+
+
+def touch_session(session: Session, token: str, *, now: datetime) -> None:
+    """Write that the session was used, so that it does not end as idle; it may have been read in another transaction."""
+    session.execute(
+        update(UserSession).where(UserSession.token_hash == _hash(token)).values(last_seen_at=as_utc(now))
+    )
+
+
+def end_session(session: Session, token: str, *, now: datetime) -> None:
+    """Sign out; an unknown token is ignored."""
+    open_one = (UserSession.token_hash == _hash(token), UserSession.revoked_at.is_(None))
+    session.execute(update(UserSession).where(*open_one).values(revoked_at=as_utc(now)))
+
+
+def end_all_sessions(session: Session, user: User, *, now: datetime) -> None:
+    """Sign a user out everywhere."""
+    open_ones = (UserSession.user_id == user.id, UserSession.revoked_at.is_(None))
+    session.execute(update(UserSession).where(*open_ones).values(revoked_at=as_utc(now)))
+    session.flush()
+
+
+def add_membership(session: Session, user: User, program: Program, role: MembershipRole | str) -> Membership:
+    """Make a user coordinator or researcher of a programme; doing so twice is harmless."""
+    kind = MembershipRole(role)
+    known = session.get(Membership, (user.id, program.id, kind))
+    if known is not None:
+        return known
+    membership = Membership(user_id=user.id, program_id=program.id, role=kind)
+    session.add(membership)
+    session.flush()
+    return membership
+
+
+def remove_membership(session: Session, user: User, program: Program, role: MembershipRole | str) -> None:
+    """Take a role in a programme away; harmless if the user does not have it."""
+    known = session.get(Membership, (user.id, program.id, MembershipRole(role)))
+    if known is not None:
+        session.delete(known)
+        session.flush()
+
+
+def has_membership(session: Session, user: User, program: Program, role: MembershipRole | str) -> bool:
+    """Whether a user has a role in a programme; one role does not include another."""
+    return session.get(Membership, (user.id, program.id, MembershipRole(role))) is not None
+
+
+def require_membership(
+    session: Session, user: User | None, program: Program | None, role: MembershipRole | str
+) -> None:
+    """Raise AccessDeniedError unless the user has the role; a programme that does not exist looks the same."""
+    if user is None or program is None or not has_membership(session, user, program, role):
+        raise AccessDeniedError
+
+
+def hit(session: Session, key: str, limit: int, window: timedelta, *, now: datetime) -> RateState:
+    """Count one try under a key and say whether it was one too many; exact with any number of processes.
+
+    The count must be committed even when the try itself fails.
+    """
+    length = window.total_seconds()
+    start = datetime.fromtimestamp(as_utc(now).timestamp() // length * length, tz=UTC)
+    dialect = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
+    first = dialect.insert(RateCounter).values(key=_hash(key), window_start=start, count=1)
+    statement = first.on_conflict_do_update(
+        index_elements=[RateCounter.key, RateCounter.window_start], set_={"count": RateCounter.count + 1}
+    ).returning(RateCounter.count)
+    count = session.scalar(statement)
+    return RateState(count or 0, limit, start + window)
+
+
+def forget_expired(session: Session, *, now: datetime, keep: timedelta = timedelta(days=1)) -> None:
+    """Delete sessions that are over and counters that no longer count; to be called now and then."""
+    before = as_utc(now) - keep
+    session.execute(delete(UserSession).where(UserSession.expires_at < before))
+    session.execute(delete(RateCounter).where(RateCounter.window_start < before))
+
+
+def _check_password(password: str) -> None:
+    """Refuse a password that is guessed too easily, or so long that hashing it is an attack."""
+    if len(password) < MINIMUM_PASSWORD:
+        raise AccountError("password", minimum=MINIMUM_PASSWORD)
+    if len(password) > MAXIMUM_PASSWORD:
+        raise AccountError("password_long", maximum=MAXIMUM_PASSWORD)
+
+
+def _hash(secret: str) -> str:
+    """What is kept of a token or of a counter's key."""
+    return sha256(secret.encode("utf-8", "replace")).hexdigest()

@@ -1,0 +1,305 @@
+"""A demo organisation simulated from a known truth, entered through the same use cases as real people's data.
+
+Four cohorts of 10, 15, 24 and 40 pairs answered at baseline, after the trial and at mid-programme; the post-pair wave
+is open. Answers are skewed five-point ratings after measurement.md 6.1 and 6.2: a stable and an occasion-specific part,
+items with a lasting uniqueness, correlated partners, dropout that depends on how safe a person feels. The third
+cohort's truth is that nothing changed.
+"""
+
+import datetime as dt
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy.orm import Session
+
+from instruments.answers import AnswerValue
+from instruments.model import Form, Instrument, Item, Missing, Role, WaveKind
+from surveys import invitations, programs, responses, waves
+from surveys.models.program import Cohort, Pair, Program, Wave
+from surveys.pseudonyms import Pseudonyms
+
+if TYPE_CHECKING:
+    import numpy as np
+
+THRESHOLDS = (-2.0, -1.2, -0.45, 0.75)
+LOADING = 0.75
+STABLE = 0.8
+LASTING_UNIQUENESS = 0.35
+PARTNER_CORRELATION = 0.3
+SKIPPED, NOT_APPLICABLE, PREFER_NOT = 0.015, 0.01, 0.01
+
+# What the programme truly does to a scale, in standard deviations of the latent trait from one wave to the next.
+# Baseline to trial, trial to mid; scales that are not named here do not change.
+TRUE_SHIFT: Mapping[str, tuple[float, float]] = {
+    "PS": (0.0, 0.55),
+    "PSG": (0.2, 0.35),
+    "TR": (0.0, 0.45),
+    "PW_G": (0.0, 0.4),
+    "PW_V": (0.0, 0.45),
+    "RQ": (0.0, 0.3),
+    "OP": (0.1, 0.2),
+    "MC": (0.1, 0.3),
+}
+
+
+@dataclass(frozen=True)
+class CohortPlan:
+    """One simulated cohort: its size, how much of the true shift happens, and when it started."""
+
+    name: str
+    n_pairs: int
+    effect: float
+    weeks_ago: int
+
+
+COHORTS = (
+    CohortPlan("Lisbon pilot", 10, 1.0, 19),
+    CohortPlan("Finance and Legal", 15, 1.0, 18),
+    CohortPlan("Operations North", 24, 0.0, 18),
+    CohortPlan("Product and Engineering", 40, 1.2, 17),
+)
+
+# (wave, opens this many days after the start, response rate of a person of average safety)
+WAVES = (
+    (WaveKind.T0, 0, 0.95),
+    (WaveKind.TC, 35, 0.9),
+    (WaveKind.T2, 77, 0.86),
+    (WaveKind.T3A, 0, 0.3),
+)
+FIELDWORK = dt.timedelta(days=10)
+
+# (name, the locale they read): invented people; a demo's partner names should be as mixed as real ones.
+MENTORS = (
+    ("Ayesha Siddiqui", "ur"), ("Jonas Weber", "de"), ("Camille Laurent", "fr"), ("Lucía Romero", "es"),
+    ("Omar Haddad", "ar"), ("Priya Nair", "en"), ("Hamza Qureshi", "ur"), ("Grace Okafor", "en"),
+    ("Felix Brandt", "de"), ("Noor Al-Masri", "ar"), ("Zainab Mirza", "ur"), ("Mateo Vidal", "es"),
+    ("Sofia Lindqvist", "en"), ("Theo Marchand", "fr"), ("Bilal Ahmed", "ur"), ("Ines Carvalho", "en"),
+)  # fmt: skip
+MENTEES = (
+    ("Martina Vogel", "de"), ("Richard Hughes", "en"), ("Hélène Fournier", "fr"), ("Carlos Medina", "es"),
+    ("Samira Khalil", "ar"), ("Andreas König", "de"), ("Margaret Doyle", "en"), ("Tariq Mahmood", "ur"),
+    ("Ulrike Sommer", "de"), ("Patrick Nolan", "en"), ("Beatriz Navarro", "es"), ("Philippe Girard", "fr"),
+    ("Khalid Rahman", "ar"), ("Dorothea Klein", "de"), ("Elizabeth Ward", "en"), ("Asad Farooqi", "ur"),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Demo:
+    """The seeded programme, with a token ready for an unanswered invitation of the open wave in each locale wished."""
+
+    program: Program
+    mentor_token: str
+    mentee_token: str
+
+
+def seed_demo(
+    session: Session,
+    instrument: Instrument,
+    pseudonyms: Pseudonyms,
+    *,
+    now: dt.datetime,
+    seed: int = 20260401,
+    freeze: Callable[[Wave, dt.datetime], object],
+    progress: Callable[[Iterable[Wave], int], Iterable[Wave]] = lambda items, _total: items,
+) -> Demo:
+    """Create the demo organisation, answer its waves and close the first three; freeze is called for each closed wave."""
+    import numpy as np
+
+    rng = np.random.default_rng(seed)
+    program = programs.create_program(
+        session,
+        slug="demo",
+        name="Reverse mentoring 2026",
+        organisation="Example Works",
+        instrument=instrument,
+        now=now,
+    )
+    tokens: dict[tuple[str, str], str] = {}
+    scheduled: list[tuple[Wave, CohortPlan]] = []
+    people: dict[str, Simulated] = {}
+    for plan in COHORTS:
+        start = now - dt.timedelta(weeks=plan.weeks_ago)
+        cohort = programs.add_cohort(session, program, name=plan.name, starts_on=start.date(), now=start)
+        for pair in _add_pairs(session, program, cohort, plan, now=start):
+            people.update(_simulate_pair(rng, pair, instrument))
+        for kind, after_days, _rate in WAVES:
+            opens = now - dt.timedelta(days=3) if kind is WaveKind.T3A else start + dt.timedelta(days=after_days)
+            wave = waves.schedule_wave(
+                session, cohort, kind, instrument, opens_at=opens, closes_at=opens + FIELDWORK, now=opens
+            )
+            scheduled.append((wave, plan))
+    plans = {wave.id: plan for wave, plan in scheduled}
+    for wave in progress([wave for wave, _ in scheduled], len(scheduled)):
+        left = _answer_wave(session, wave, plans[wave.id], instrument, pseudonyms, people, rng)
+        if wave.kind == WaveKind.T3A:
+            tokens = {**left, **tokens}
+        else:
+            waves.close_wave(session, wave, now=wave.closes_at)
+            session.flush()
+            freeze(wave, wave.closes_at)
+    return Demo(program, tokens[Role.MENTOR, "ur"], tokens[Role.MENTEE, "de"])
+
+
+def _add_pairs(
+    session: Session, program: Program, cohort: Cohort, plan: CohortPlan, *, now: dt.datetime
+) -> Iterator[Pair]:
+    """Match invented people one to one; in the largest cohort one mentor has two mentees."""
+    mentors = []
+    for number in range(plan.n_pairs):
+        mentor = _person(session, program, Role.MENTOR, MENTORS, plan, number, now)
+        mentee = _person(session, program, Role.MENTEE, MENTEES, plan, number, now)
+        mentors.append(mentor)
+        if plan.n_pairs >= 40 and number == 1:
+            mentor = mentors[0]
+        yield programs.add_pair(session, cohort, mentor=mentor, mentee=mentee, started_on=now.date(), now=now)
+
+
+def _person(
+    session: Session,
+    program: Program,
+    role: Role,
+    names: tuple[tuple[str, str], ...],
+    plan: CohortPlan,
+    number: int,
+    now: dt.datetime,
+) -> object:
+    """One invented participant with an address under the reserved example domain."""
+    name, locale = names[(number * 5 + plan.n_pairs) % len(names)] if number else names[0]
+    first, _, last = name.partition(" ")
+    surname = last if number < len(names) else f"{last}-{'ABCDE'[number // len(names)]}"
+    return programs.add_participant(
+        session,
+        program,
+        role=role,
+        name=f"{first} {surname}",
+        email=f"{role.value}{number + 1}.{plan.n_pairs}@example.org",
+        locale=locale,
+        now=now,
+    )
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """The latent truth of one person in one pair: a stable trait a factor and a lasting uniqueness an item."""
+
+    traits: Mapping[str, float]
+    uniqueness: Mapping[str, float]
+
+
+def _simulate_pair(rng: "np.random.Generator", pair: Pair, instrument: Instrument) -> dict[str, Simulated]:
+    """Draw both partners: factors share one general part, and partners correlate on each."""
+    factors = sorted({_factor_of(instrument, item) for item in instrument.items})
+    shared = {factor: rng.standard_normal() for factor in ("", *factors)}
+    drawn = {}
+    for role in Role:
+        own = {
+            factor: PARTNER_CORRELATION**0.5 * shared[factor]
+            + (1 - PARTNER_CORRELATION) ** 0.5 * rng.standard_normal()
+            for factor in ("", *factors)
+        }
+        traits = {factor: 0.5**0.5 * own[""] + 0.5**0.5 * own[factor] for factor in factors}
+        uniqueness = {item.id: float(rng.standard_normal()) for item in instrument.items}
+        drawn[f"{pair.id}/{role.value}"] = Simulated(traits, uniqueness)
+    return drawn
+
+
+def _factor_of(instrument: Instrument, item: Item) -> str:
+    """The widest scale that holds an item, or the item itself where it stands alone."""
+    holding = [scale for scale in instrument.scales if item.id in scale.keys]
+    return max(holding, key=lambda scale: (len(scale.keys), scale.id)).id if holding else item.id
+
+
+def _answer_wave(
+    session: Session,
+    wave: Wave,
+    plan: CohortPlan,
+    instrument: Instrument,
+    pseudonyms: Pseudonyms,
+    people: Mapping[str, Simulated],
+    rng: "np.random.Generator",
+) -> dict[tuple[str, str], str]:
+    """Invite everybody and let those who take part answer; returns tokens that stay unanswered, by role and locale."""
+    rate = {kind: rate for kind, _, rate in WAVES}[WaveKind(wave.kind)]
+    unanswered: dict[tuple[str, str], str] = {}
+    for issued in invitations.issue_invitations(session, wave, now=wave.opens_at):
+        person = programs.get_participant(session, issued.participant_id)
+        role = Role(person.role)
+        simulated = people[f"{issued.pair_id}/{role.value}"]
+        safety = simulated.traits.get("PS", 0.0)
+        reserved = WaveKind(wave.kind) is WaveKind.T3A and (role.value, person.contact.locale) in {
+            ("mentor", "ur"),
+            ("mentee", "de"),
+        }
+        takes_part = rng.random() < min(0.99, rate + 0.05 * safety)
+        if reserved or not takes_part:
+            unanswered.setdefault((role.value, person.contact.locale), issued.token)
+            continue
+        form = waves.form_of(wave, role, instrument)
+        responses.submit_response(
+            session,
+            issued.invitation,
+            _draw_answers(rng, instrument, form, simulated, plan.effect),
+            pseudonyms=pseudonyms,
+            locale=person.contact.locale,
+            now=wave.opens_at + dt.timedelta(days=float(rng.uniform(0.2, 2.8))),
+        )
+    return unanswered
+
+
+def _draw_answers(
+    rng: "np.random.Generator", instrument: Instrument, form: Form, person: Simulated, effect: float
+) -> dict[str, AnswerValue]:
+    """Draw one person's answers to one form."""
+    occasion: dict[str, float] = {}
+    answers: dict[str, AnswerValue] = {}
+    for item_id in form.item_ids:
+        item = instrument.item(item_id)
+        chance = rng.random()
+        if item.id not in answers and chance < SKIPPED:
+            continue
+        if chance < SKIPPED + NOT_APPLICABLE:
+            answers[item_id] = AnswerValue(missing=Missing.NOT_APPLICABLE)
+        elif chance < SKIPPED + NOT_APPLICABLE + PREFER_NOT:
+            answers[item_id] = AnswerValue(missing=Missing.PREFER_NOT)
+        else:
+            factor = _factor_of(instrument, item)
+            state = occasion.setdefault(factor, float(rng.standard_normal()))
+            shift = effect * sum(_shift(factor, form.wave))
+            latent = STABLE**0.5 * person.traits[factor] + (1 - STABLE) ** 0.5 * state + shift
+            noise = (
+                LASTING_UNIQUENESS**0.5 * person.uniqueness[item_id]
+                + (1 - LASTING_UNIQUENESS) ** 0.5 * rng.standard_normal()
+            )
+            value = LOADING * latent + (1 - LOADING**2) ** 0.5 * float(noise)
+            drawn = _answer_of(rng, instrument, item, value)
+            if drawn is not None:
+                answers[item_id] = drawn
+    return answers
+
+
+def _shift(factor: str, wave: WaveKind) -> Iterator[float]:
+    """The parts of the true shift that have happened by a wave."""
+    steps = TRUE_SHIFT.get(factor, (0.0, 0.0))
+    if wave not in (WaveKind.T0,):
+        yield steps[0]
+    if wave not in (WaveKind.T0, WaveKind.TC):
+        yield steps[1]
+
+
+def _answer_of(
+    rng: "np.random.Generator", instrument: Instrument, item: Item, value: float
+) -> AnswerValue | None:
+    """Cut a latent value into the codes of the item's format; problem items are cut from the other side."""
+    response_format = instrument.format_of(item.id)
+    if response_format.kind == "text":
+        return None
+    codes = [option.code for option in response_format.options]
+    if len(codes) == 2:
+        return AnswerValue(code=codes[1] if rng.random() < 0.04 else codes[0])
+    problem = any(
+        scale.direction == "problem" and item.id in scale.keys for scale in instrument.scales
+    )
+    step = sum(value > threshold for threshold in THRESHOLDS)
+    place = round(step * (len(codes) - 1) / len(THRESHOLDS))
+    return AnswerValue(code=codes[::-1][place] if problem else codes[place])

@@ -1,0 +1,210 @@
+"""The programme side: who takes part, with whom, and when they are asked. Names live here, answers never do."""
+
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from instruments.model import Role, WaveKind
+from surveys.models.base import Base, Digest, Key, LocaleCode, Picks, PrimaryKey, enum_column
+
+# Below five people a mean lets the others guess; the promise on the first page names this number.
+MINIMUM_FLOOR = 5
+
+
+class ReportingLine(StrEnum):
+    """Whether one partner of a pair reports to the other."""
+
+    NONE = "none"
+    INDIRECT = "indirect"
+    DIRECT = "direct"
+
+
+class Program(Base):
+    """A reverse-mentoring programme of one organisation."""
+
+    __tablename__ = "program"
+    __table_args__ = (CheckConstraint(f"floor >= {MINIMUM_FLOOR}", name="floor_minimum"),)
+
+    id: Mapped[PrimaryKey]
+    slug: Mapped[str] = mapped_column(String(64), unique=True)
+    name: Mapped[str] = mapped_column(String(200))
+    organisation: Mapped[str] = mapped_column(String(200))
+    floor: Mapped[int]
+    picks: Mapped[Picks]
+    default_locale: Mapped[LocaleCode]
+    instrument_id: Mapped[str | None] = mapped_column(String(64))
+    instrument_version: Mapped[str | None] = mapped_column(String(32))
+    retired_on: Mapped[date | None]
+
+    cohorts: Mapped[list["Cohort"]] = relationship(
+        back_populates="program", passive_deletes=True, order_by="Cohort.starts_on, Cohort.name"
+    )
+
+
+class Cohort(Base):
+    """Pairs of a programme that start together and are compared as a group."""
+
+    __tablename__ = "cohort"
+    __table_args__ = (
+        UniqueConstraint("program_id", "name"),
+        CheckConstraint("ends_on >= starts_on", name="dates"),
+    )
+
+    id: Mapped[PrimaryKey]
+    program_id: Mapped[Key] = mapped_column(ForeignKey("program.id", ondelete="CASCADE"))
+    name: Mapped[str] = mapped_column(String(200))
+    starts_on: Mapped[date | None]
+    ends_on: Mapped[date | None]
+
+    program: Mapped[Program] = relationship(back_populates="cohorts")
+    pairs: Mapped[list["Pair"]] = relationship(back_populates="cohort", passive_deletes=True)
+    waves: Mapped[list["Wave"]] = relationship(
+        back_populates="cohort", passive_deletes=True, order_by="Wave.opens_at"
+    )
+
+
+class Participant(Base):
+    """A person in one role in a programme, without name or address."""
+
+    __tablename__ = "participant"
+
+    id: Mapped[PrimaryKey]
+    program_id: Mapped[Key] = mapped_column(ForeignKey("program.id", ondelete="CASCADE"), index=True)
+    role: Mapped[Role] = mapped_column(enum_column(Role, "role"))
+    # Set when the person no longer wants to be asked. It is the person's own decision and shown to nobody.
+    surveys_ended_on: Mapped[date | None]
+
+    program: Mapped[Program] = relationship()
+    contact: Mapped["Contact | None"] = relationship(
+        back_populates="participant", cascade="all, delete-orphan", passive_deletes=True, single_parent=True
+    )
+
+
+class Contact(Base):
+    """Name and address of a participant, in a row of its own that can be destroyed."""
+
+    __tablename__ = "contact"
+    __table_args__ = (CheckConstraint("email = lower(email)", name="email_lower"),)
+
+    participant_id: Mapped[Key] = mapped_column(
+        ForeignKey("participant.id", ondelete="CASCADE"), primary_key=True
+    )
+    name: Mapped[str] = mapped_column(String(200))
+    email: Mapped[str] = mapped_column(String(254), index=True)
+    locale: Mapped[LocaleCode | None]
+
+    participant: Mapped[Participant] = relationship(back_populates="contact")
+
+
+class Pair(Base):
+    """A mentor (junior) and a mentee (senior) who meet; one person may be in several pairs."""
+
+    __tablename__ = "pair"
+    __table_args__ = (
+        UniqueConstraint("cohort_id", "mentor_id", "mentee_id"),
+        CheckConstraint("mentor_id <> mentee_id", name="two_people"),
+        CheckConstraint("ended_on >= started_on", name="dates"),
+    )
+
+    id: Mapped[PrimaryKey]
+    cohort_id: Mapped[Key] = mapped_column(ForeignKey("cohort.id", ondelete="CASCADE"))
+    mentor_id: Mapped[Key] = mapped_column(ForeignKey("participant.id", ondelete="CASCADE"), index=True)
+    mentee_id: Mapped[Key] = mapped_column(ForeignKey("participant.id", ondelete="CASCADE"), index=True)
+    started_on: Mapped[date | None]
+    ended_on: Mapped[date | None]
+    reporting_line: Mapped[ReportingLine] = mapped_column(enum_column(ReportingLine, "reporting_line"))
+
+    cohort: Mapped[Cohort] = relationship(back_populates="pairs")
+    mentor: Mapped[Participant] = relationship(foreign_keys=[mentor_id])
+    mentee: Mapped[Participant] = relationship(foreign_keys=[mentee_id])
+
+
+class Wave(Base):
+    """A measurement occasion of a cohort: a window, and the exact questionnaire asked in it."""
+
+    __tablename__ = "wave"
+    __table_args__ = (
+        UniqueConstraint("cohort_id", "kind"),
+        CheckConstraint("opens_at < closes_at", name="window"),
+        CheckConstraint("closed_at IS NULL OR closed_at >= opens_at", name="closed_after_opening"),
+        CheckConstraint(f"floor IS NULL OR floor >= {MINIMUM_FLOOR}", name="floor_minimum"),
+    )
+
+    id: Mapped[PrimaryKey]
+    cohort_id: Mapped[Key] = mapped_column(ForeignKey("cohort.id", ondelete="CASCADE"))
+    kind: Mapped[WaveKind] = mapped_column(enum_column(WaveKind, "kind"))
+    instrument_id: Mapped[str] = mapped_column(String(64))
+    instrument_version: Mapped[str] = mapped_column(String(32))
+    instrument_digest: Mapped[Digest]
+    picks: Mapped[Picks]
+    # Empty until the first invitation, which freezes it: from then on it is the number that people were promised.
+    floor: Mapped[int | None]
+    opens_at: Mapped[datetime]
+    closes_at: Mapped[datetime]
+    closed_at: Mapped[datetime | None]
+
+    cohort: Mapped[Cohort] = relationship(back_populates="waves")
+
+
+class Invitation(Base):
+    """One person's link to one wave for one pair. Whether it was used is known nowhere on this side."""
+
+    __tablename__ = "invitation"
+    __table_args__ = (
+        Index(
+            "uq_invitation_active",
+            "wave_id",
+            "pair_id",
+            "participant_id",
+            unique=True,
+            sqlite_where=text("revoked_at IS NULL"),
+            postgresql_where=text("revoked_at IS NULL"),
+        ),
+    )
+
+    id: Mapped[PrimaryKey]
+    wave_id: Mapped[Key] = mapped_column(ForeignKey("wave.id", ondelete="CASCADE"), index=True)
+    pair_id: Mapped[Key] = mapped_column(ForeignKey("pair.id", ondelete="CASCADE"), index=True)
+    participant_id: Mapped[Key] = mapped_column(ForeignKey("participant.id", ondelete="CASCADE"), index=True)
+    token_hash: Mapped[Digest] = mapped_column(unique=True)
+    issued_at: Mapped[datetime]
+    expires_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+
+    wave: Mapped[Wave] = relationship()
+    pair: Mapped[Pair] = relationship()
+    participant: Mapped[Participant] = relationship()
+
+
+class Release(Base):
+    """The frozen results of a closed wave, as they were audited and will be shown at every exit."""
+
+    __tablename__ = "wave_release"
+
+    id: Mapped[PrimaryKey]
+    wave_id: Mapped[Key] = mapped_column(ForeignKey("wave.id", ondelete="RESTRICT"), unique=True)
+    frozen_on: Mapped[date]
+    rules_version: Mapped[str] = mapped_column(String(32))
+    body: Mapped[dict[str, Any]] = mapped_column(JSON)
+    digest: Mapped[Digest]
+
+    wave: Mapped[Wave] = relationship()
+
+
+class AuditEvent(Base):
+    """That something was done, by whom and where; never what an answer said. A trigger refuses changes.
+
+    The programme and the wave are named without a foreign key, because the log outlives what it speaks of.
+    """
+
+    __tablename__ = "audit_event"
+
+    id: Mapped[PrimaryKey]
+    happened_at: Mapped[datetime] = mapped_column(index=True)
+    action: Mapped[str] = mapped_column(String(64))
+    actor: Mapped[str] = mapped_column(String(64))
+    program_id: Mapped[Key | None] = mapped_column(index=True)
+    wave_id: Mapped[Key | None]

@@ -1,0 +1,163 @@
+"""The way from a person or a pair to its pseudonym, which only the holder of the link key can walk.
+
+`lookup` is an HMAC of the subject's id, `sealed` the pseudonym under a keyed pad that is used once. Whoever has the database
+without the key sees two random columns; whoever destroys the row has cut the person off from the answers for good.
+"""
+
+import hmac
+import secrets
+from hashlib import sha256
+from typing import Literal, overload
+
+from sqlalchemy import delete
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from surveys.errors import PseudonymKeyError
+from surveys.models import LinkKey, PseudonymLink, Respondent, new_key
+
+MINIMUM_KEY_BYTES = 32
+PSEUDONYM_BYTES = 16
+
+
+class Pseudonyms:
+    """Finds, makes and destroys the pseudonyms of participants and pairs under one link key."""
+
+    def __init__(self, key: bytes) -> None:
+        if len(key) < MINIMUM_KEY_BYTES:
+            raise PseudonymKeyError("short", length=len(key), minimum=MINIMUM_KEY_BYTES)
+        # One key for one purpose: what leaks of the one says nothing about the others.
+        self._lookup_key = _derive(key, b"viceversa link lookup")
+        self._seal_key = _derive(key, b"viceversa link seal")
+        self._fingerprint = _derive(key, b"viceversa link fingerprint").hex()
+
+    def __repr__(self) -> str:
+        # The keys must not reach a log through a traceback.
+        return "Pseudonyms(...)"
+
+    @overload
+    def respondent_key(self, session: Session, participant_id: str, *, create: Literal[True]) -> str: ...
+
+    @overload
+    def respondent_key(
+        self, session: Session, participant_id: str, *, create: bool = False
+    ) -> str | None: ...
+
+    def respondent_key(self, session: Session, participant_id: str, *, create: bool = False) -> str | None:
+        """The pseudonym under which a participant's answers are kept; None if there is none and none is to be made."""
+        subject = _participant(participant_id)
+        if not create:
+            return self._find(session, subject)
+        key = self._find(session, subject) or self._make(session, subject)
+        if session.get(Respondent, key) is None:
+            session.add(Respondent(key=key))
+            session.flush()
+        return key
+
+    @overload
+    def pair_key(self, session: Session, pair_id: str, *, create: Literal[True]) -> str: ...
+
+    @overload
+    def pair_key(self, session: Session, pair_id: str, *, create: bool = False) -> str | None: ...
+
+    def pair_key(self, session: Session, pair_id: str, *, create: bool = False) -> str | None:
+        """The pseudonym of a pair, the same for both partners; None if there is none and none is to be made."""
+        found = self._find(session, _pair(pair_id))
+        return found if found is not None or not create else self._make(session, _pair(pair_id))
+
+    def destroy_participant(self, session: Session, participant_id: str) -> bool:
+        """Cut a participant off from their answers; says whether there was a link."""
+        return self._destroy(session, _participant(participant_id))
+
+    def destroy_pair(self, session: Session, pair_id: str) -> bool:
+        """Cut a pair off from its partners' answers; says whether there was a link."""
+        return self._destroy(session, _pair(pair_id))
+
+    def check_key(self, session: Session) -> None:
+        """Raise PseudonymKeyError if this database's links were made with another key."""
+        known = session.get(LinkKey, "link")
+        if known is not None and not hmac.compare_digest(known.fingerprint, self._fingerprint):
+            raise PseudonymKeyError("changed")
+
+    def _lookup(self, subject: str) -> str:
+        """Where the link of a subject is kept."""
+        return hmac.new(self._lookup_key, subject.encode(), sha256).hexdigest()
+
+    def _pad(self, subject: str, nonce: bytes) -> bytes:
+        """Sixteen bytes that only the key's holder can compute, different for each link."""
+        return hmac.digest(self._seal_key, nonce + subject.encode(), "sha256")[:PSEUDONYM_BYTES]
+
+    def _seal(self, subject: str, pseudonym: str) -> str:
+        """The pseudonym as it is stored: a random nonce, then the pseudonym under its pad."""
+        nonce = secrets.token_bytes(PSEUDONYM_BYTES)
+        return (nonce + _xor(bytes.fromhex(pseudonym), self._pad(subject, nonce))).hex()
+
+    def _open(self, subject: str, sealed: str) -> str:
+        """The pseudonym that was sealed for a subject."""
+        raw = bytes.fromhex(sealed)
+        if len(raw) != 2 * PSEUDONYM_BYTES:
+            raise PseudonymKeyError("damaged")
+        nonce, covered = raw[:PSEUDONYM_BYTES], raw[PSEUDONYM_BYTES:]
+        return _xor(covered, self._pad(subject, nonce)).hex()
+
+    def _find(self, session: Session, subject: str) -> str | None:
+        """The pseudonym of a subject; None if it has no link under this key."""
+        link = session.get(PseudonymLink, self._lookup(subject))
+        if link is None:
+            self.check_key(session)
+            return None
+        return self._open(subject, link.sealed)
+
+    def _make(self, session: Session, subject: str) -> str:
+        """A new pseudonym for a subject, or the one that somebody else made in the same moment."""
+        self._register_key(session)
+        pseudonym = new_key()
+        try:
+            with session.begin_nested():
+                session.add(
+                    PseudonymLink(lookup=self._lookup(subject), sealed=self._seal(subject, pseudonym))
+                )
+        except IntegrityError:
+            # Another transaction linked the same subject first, and has committed by now.
+            found = self._find(session, subject)
+            if found is None:
+                raise
+            return found
+        return pseudonym
+
+    def _register_key(self, session: Session) -> None:
+        """Note the fingerprint of the key with the first link, so that a wrong key is noticed later."""
+        self.check_key(session)
+        if session.get(LinkKey, "link") is not None:
+            return
+        try:
+            with session.begin_nested():
+                session.add(LinkKey(name="link", fingerprint=self._fingerprint))
+        except IntegrityError:
+            self.check_key(session)
+
+    def _destroy(self, session: Session, subject: str) -> bool:
+        """Delete the link of a subject and forget it in the session too."""
+        self.check_key(session)
+        statement = delete(PseudonymLink).where(PseudonymLink.lookup == self._lookup(subject))
+        return bool(session.execute(statement.returning(PseudonymLink.lookup)).scalars().all())
+
+
+def _derive(key: bytes, purpose: bytes) -> bytes:
+    """A key for one purpose."""
+    return hmac.digest(key, purpose, "sha256")
+
+
+def _participant(participant_id: str) -> str:
+    """The subject of a participant's link."""
+    return f"participant:{participant_id}"
+
+
+def _pair(pair_id: str) -> str:
+    """The subject of a pair's link."""
+    return f"pair:{pair_id}"
+
+
+def _xor(left: bytes, right: bytes) -> bytes:
+    """Both, bit by bit."""
+    return bytes(a ^ b for a, b in zip(left, right, strict=True))

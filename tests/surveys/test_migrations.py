@@ -1,0 +1,120 @@
+"""The migrations lead to the schema that the models describe, on both databases."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Engine, inspect, text
+from sqlalchemy.exc import DatabaseError
+
+from surveys.database import make_engine, schema_state, upgrade
+from surveys.models import Base
+
+
+def differences(engine: Engine) -> list[object]:
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        return list(compare_metadata(context, Base.metadata))
+
+
+def constraints(engine: Engine) -> dict[str, set[str]]:
+    """The names of all constraints by table, CHECK constraints among them."""
+    found = inspect(engine)
+    return {
+        table: {
+            str(constraint["name"])
+            for constraints in (
+                found.get_check_constraints(table),
+                found.get_unique_constraints(table),
+                found.get_foreign_keys(table),
+                [found.get_pk_constraint(table)],
+            )
+            for constraint in constraints
+        }
+        for table in found.get_table_names()
+        if table != "alembic_version"
+    }
+
+
+def test_upgrading_an_empty_database_gives_the_schema_of_the_models(empty_database_url: str) -> None:
+    engine = make_engine(empty_database_url)
+    try:
+        assert schema_state(engine).current is None
+        assert differences(engine)  # the comparison does see a missing schema
+
+        state = upgrade(engine)
+
+        assert state.is_current
+        assert schema_state(engine) == state
+        assert differences(engine) == []
+    finally:
+        engine.dispose()
+
+
+def test_the_comparison_notices_a_column_that_is_missing_or_of_another_type(engine: Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(text("ALTER TABLE shared_goal DROP COLUMN levels"))
+
+    assert any("levels" in str(difference) for difference in differences(engine))
+
+
+def test_constraints_have_the_same_names_by_migration_and_by_model(
+    engine: Engine, empty_database_url: str
+) -> None:
+    other = make_engine(empty_database_url)
+    try:
+        Base.metadata.create_all(other)
+        migrated, described = constraints(engine), constraints(other)
+    finally:
+        other.dispose()
+
+    assert migrated == described
+    assert "ck_program_floor_minimum" in migrated["program"]
+    assert "ck_participant_role" in migrated["participant"]
+
+
+def test_upgrading_twice_changes_nothing(engine: Engine) -> None:
+    before = schema_state(engine)
+
+    assert upgrade(engine) == before
+    assert upgrade(engine) == before
+
+
+def test_two_processes_upgrading_at_once_both_succeed(empty_database_url: str) -> None:
+    with ThreadPoolExecutor(3) as pool:
+        states = list(pool.map(upgrade, [empty_database_url] * 3))
+
+    assert all(state.is_current for state in states)
+    engine = make_engine(empty_database_url)
+    try:
+        assert schema_state(engine).is_current
+    finally:
+        engine.dispose()
+
+
+def test_a_failed_upgrade_leaves_nothing_behind(empty_database_url: str) -> None:
+    engine = make_engine(empty_database_url)
+    try:
+        with engine.begin() as connection:
+            connection.execute(text("CREATE TABLE wave (id integer)"))  # in the way of the first revision
+
+        with pytest.raises(DatabaseError):
+            upgrade(engine)
+
+        assert inspect(engine).get_table_names() == ["wave"]
+        assert schema_state(engine).current is None
+    finally:
+        engine.dispose()
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_confidential_tables_keep_no_row_numbers_on_sqlite(engine: Engine) -> None:
+    with engine.connect() as connection:
+        rows = connection.execute(text("SELECT name, sql FROM sqlite_master WHERE type = 'table'")).all()
+    made = dict(rows)
+
+    confidential = [name for name in made if name.startswith("confidential_")]
+    assert len(confidential) == 5
+    assert all("WITHOUT ROWID" in made[name] for name in [*confidential, "pseudonym_link"])
+    assert "WITHOUT ROWID" not in made["program"]

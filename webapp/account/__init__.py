@@ -1,0 +1,1 @@
+"""Signing in and out, for coordinators and researchers; participants have links instead."""

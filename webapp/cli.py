@@ -1,0 +1,541 @@
+"""The `viceversa` command: everything an operator, a coordinator or a researcher does without a browser.
+
+Heavy libraries are imported by the commands that need them, so that `viceversa --help` answers at once.
+"""
+
+import csv
+import datetime as dt
+import json
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+from sqlalchemy.orm import Session
+
+from instruments.errors import DefinitionError, PinnedVersionError, UnknownInstrumentError
+from surveys.errors import SurveyError
+from webapp.config import DEFAULT_DATABASE_URL, Settings, load_settings
+from webapp.keys import complete_settings
+
+if TYPE_CHECKING:
+    from surveys.models.program import Cohort, Wave
+
+
+# Where a deployment without settings keeps its database and its keys.
+DATA_FOLDER = Path("var")
+
+
+class Group(click.Group):
+    """A click group that turns the house's own errors into one sentence and exit status 1."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the chosen command; only errors that carry a remedy are translated, bugs keep their traceback."""
+        try:
+            return super().invoke(ctx)
+        except DefinitionError as error:
+            raise click.ClickException("\n".join(str(problem) for problem in error.problems)) from error
+        except (SurveyError, UnknownInstrumentError, PinnedVersionError) as error:
+            raise click.ClickException(str(error)) from error
+
+
+def _now() -> dt.datetime:
+    """The clock; the only place where the command line reads it."""
+    return dt.datetime.now(dt.UTC)
+
+
+@contextmanager
+def _session(settings: Settings) -> Iterator[Session]:
+    """One transaction: committed when the command succeeds, rolled back when it raises."""
+    from surveys.database import make_engine, make_session_factory, require_current_schema
+
+    engine = make_engine(settings.database_url)
+    try:
+        require_current_schema(engine)
+        with make_session_factory(engine).begin() as session:
+            yield session
+    finally:
+        engine.dispose()
+
+
+Thing = TypeVar("Thing")
+
+
+def _progress(items: Iterable[Thing], total: int, label: str) -> Iterator[Thing]:
+    """Yield items behind a progress bar, which stays silent where the output is not a terminal."""
+    with click.progressbar(items, length=total, label=label, file=sys.stderr) as bar:
+        yield from bar
+
+
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="viceversa")
+@click.pass_context
+def main(ctx: click.Context) -> None:
+    """Viceversa: measure what both sides of a reverse-mentoring pair experience.
+
+    Settings come from VICEVERSA_* environment variables; without any, data live in ./var on SQLite.
+    """
+    ctx.obj = load_settings(os.environ)
+
+
+# --- database and users -------------------------------------------------------------------------------------------
+
+
+@main.group()
+def db() -> None:
+    """Create the database and bring it up to date."""
+
+
+@db.command("upgrade")
+@click.pass_obj
+def db_upgrade(settings: Settings) -> None:
+    """Create the tables or bring them to the version of this software; safe to run again.
+
+    \b
+    Example:
+      viceversa db upgrade
+      VICEVERSA_DATABASE_URL=postgresql://viceversa@db/viceversa viceversa db upgrade
+    """
+    from surveys.database import make_engine, upgrade
+
+    if settings.database_url == DEFAULT_DATABASE_URL:
+        DATA_FOLDER.mkdir(exist_ok=True)
+    engine = make_engine(settings.database_url)
+    try:
+        revision = upgrade(engine)
+    finally:
+        engine.dispose()
+    click.echo(f"The database is at revision {revision}.")
+
+
+@main.group()
+def user() -> None:
+    """Manage the people who sign in: coordinators and researchers."""
+
+
+@user.command("add")
+@click.argument("email")
+@click.option("--name", required=True, help="The name shown on their pages.")
+@click.option("--coordinates", multiple=True, metavar="PROGRAM", help="May coordinate this programme; repeatable.")
+@click.option("--researches", multiple=True, metavar="PROGRAM", help="May download this programme's data; repeatable.")
+@click.option("--locale", default="en", show_default=True, help="The language of their pages.")
+@click.option("--password-stdin", is_flag=True, help="Read the password from standard input instead of asking.")
+@click.pass_obj
+def user_add(
+    settings: Settings,
+    email: str,
+    name: str,
+    coordinates: tuple[str, ...],
+    researches: tuple[str, ...],
+    locale: str,
+    password_stdin: bool,
+) -> None:
+    """Add somebody who signs in, with their programmes.
+
+    \b
+    Example:
+      viceversa user add ada@example.org --name "Ada Byron" --coordinates spring
+    """
+    from surveys import accounts, programs
+
+    if password_stdin:
+        password = sys.stdin.readline().rstrip("\n")
+    else:
+        password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
+    with _session(settings) as session:
+        person = accounts.add_user(session, email=email, name=name, password=password, locale=locale, now=_now())
+        for role, slugs in (("coordinator", coordinates), ("researcher", researches)):
+            for slug in slugs:
+                accounts.add_membership(session, person, programs.find_program(session, slug), role)
+        click.echo(f"{person.email} can sign in.")
+
+
+# --- programmes, rosters, waves -----------------------------------------------------------------------------------
+
+
+@main.group()
+def program() -> None:
+    """Set up programmes and cohorts."""
+
+
+@program.command("add")
+@click.argument("slug")
+@click.option("--name", required=True)
+@click.option("--organisation", required=True)
+@click.option("--floor", default=5, show_default=True, type=click.IntRange(min=5), help="Smallest group ever shown.")
+@click.option("--instrument", "instrument_id", default="core-battery", show_default=True, metavar="ID[@VERSION]")
+@click.option("--locale", default="en", show_default=True, help="Language of people whose language is not known.")
+@click.pass_obj
+def program_add(
+    settings: Settings, slug: str, name: str, organisation: str, floor: int, instrument_id: str, locale: str
+) -> None:
+    """Add a programme; SLUG is its short name in addresses and commands.
+
+    \b
+    Example:
+      viceversa program add spring --name "Spring 2027" --organisation "Example Works" --floor 6
+    """
+    from surveys import programs
+
+    with _session(settings) as session:
+        programs.create_program(
+            session,
+            slug=slug,
+            name=name,
+            organisation=organisation,
+            instrument=_instrument(settings, instrument_id),
+            floor=floor,
+            default_locale=locale,
+            now=_now(),
+        )
+    click.echo(f"Programme {slug} is ready. Next: viceversa program cohort {slug} NAME --starts YYYY-MM-DD")
+
+
+@program.command("list")
+@click.pass_obj
+def program_list(settings: Settings) -> None:
+    """List programmes with their cohorts and waves."""
+    from surveys import programs, waves
+
+    now = _now()
+    with _session(settings) as session:
+        for found in programs.list_programs(session):
+            click.echo(f"{found.slug}  {found.name} ({found.organisation}), floor {found.floor}")
+            for cohort in programs.list_cohorts(session, found):
+                states = ", ".join(
+                    f"{wave.kind} {waves.wave_state(wave, now)}" for wave in waves.list_waves(session, cohort)
+                )
+                click.echo(f"  {cohort.name}: {programs.count_pairs(session, cohort)} pairs; {states or 'no waves'}")
+
+
+@program.command("cohort")
+@click.argument("slug")
+@click.argument("name")
+@click.option("--starts", required=True, type=click.DateTime(["%Y-%m-%d"]), help="First day of the programme.")
+@click.option("--ends", type=click.DateTime(["%Y-%m-%d"]), help="Last day of the programme.")
+@click.pass_obj
+def program_cohort(settings: Settings, slug: str, name: str, starts: dt.datetime, ends: dt.datetime | None) -> None:
+    """Add a cohort: pairs that start together.
+
+    \b
+    Example:
+      viceversa program cohort spring "Finance" --starts 2027-03-01 --ends 2027-08-31
+    """
+    from surveys import programs
+
+    with _session(settings) as session:
+        programs.add_cohort(
+            session,
+            programs.find_program(session, slug),
+            name=name,
+            starts_on=starts.date(),
+            ends_on=ends.date() if ends else None,
+            now=_now(),
+        )
+    click.echo(f'Cohort {name} is ready. Next: viceversa roster import {slug} "{name}" FILE --check')
+
+
+@main.group()
+def roster() -> None:
+    """Bring people and pairs in from a file."""
+
+
+@roster.command("import")
+@click.argument("slug")
+@click.argument("cohort_name", metavar="COHORT")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--check", is_flag=True, help="Only report; write nothing.")
+@click.pass_obj
+def roster_import(settings: Settings, slug: str, cohort_name: str, file: Path, check: bool) -> None:
+    """Import pairs from a CSV file; nothing is written unless every row is good.
+
+    \b
+    The file has one row a pair, with the columns
+      mentor_name, mentor_email, mentor_language, mentee_name, mentee_email, mentee_language
+    Example:
+      viceversa roster import spring "Finance" pairs.csv --check
+    """
+    from surveys import rosters
+
+    with _session(settings) as session:
+        cohort = _cohort(session, slug, cohort_name)
+        plan = rosters.plan_import(session, cohort, rosters.read_roster(file.read_bytes(), filename=file.name))
+        for problem in plan.problems:
+            click.echo(str(problem), err=True)
+        if plan.problems:
+            raise click.ClickException(f"{len(plan.problems)} problems in {file.name}; nothing was written.")
+        counts = f"{len(plan.pairs_new)} new pairs, {len(plan.people_new)} new people"
+        if check:
+            click.echo(f"{file.name} is good: {counts}. Nothing was written (--check).")
+            return
+        rosters.apply_import(session, plan, now=_now())
+    click.echo(f"Imported {counts}.")
+
+
+@main.group()
+def wave() -> None:
+    """Open and close measurement occasions."""
+
+
+@wave.command("open")
+@click.argument("slug")
+@click.argument("cohort_name", metavar="COHORT")
+@click.argument("kind", type=click.Choice(["T0", "TC", "T2", "T3a", "T3b", "T4", "PL"]))
+@click.option("--days", default=10, show_default=True, type=click.IntRange(1, 120), help="Length of the window.")
+@click.option("--links", type=click.Path(dir_okay=False, path_type=Path), help="Write the personal links to this CSV.")
+@click.option("--base-url", default=None, help="Address of the service in the links.")
+@click.pass_obj
+def wave_open(
+    settings: Settings, slug: str, cohort_name: str, kind: str, days: int, links: Path | None, base_url: str | None
+) -> None:
+    """Open a wave now and issue its personal links, which are shown once: only their hashes are kept.
+
+    \b
+    Example:
+      viceversa wave open spring "Finance" T0 --days 10 --links links.csv
+    """
+    from surveys import invitations, programs, waves
+
+    now = _now()
+    if links is not None and links.exists():
+        raise click.ClickException(f"{links} exists already; name another file, so that no links are lost.")
+    with _session(settings) as session:
+        cohort = _cohort(session, slug, cohort_name)
+        opened = waves.find_wave(session, cohort, kind)
+        if opened is None:
+            instrument = _instrument(settings, f"{cohort.program.instrument_id}@{cohort.program.instrument_version}")
+            opened = waves.schedule_wave(
+                session, cohort, kind, instrument, opens_at=now, closes_at=now + dt.timedelta(days=days), now=now
+            )
+        else:
+            waves.open_wave(session, opened, now=now)
+        issued = invitations.issue_invitations(session, opened, now=now)
+        rows = []
+        for invitation in issued:
+            person = programs.get_participant(session, invitation.participant_id)
+            link = f"{(base_url or settings.base_url).rstrip('/')}/s/{invitation.token}"
+            rows.append((person.contact.name, person.contact.email, person.role, person.contact.locale, link))
+    _write_links(rows, links)
+
+
+def _write_links(rows: list[tuple[str, str, str, str, str]], target: Path | None) -> None:
+    """Write personal links to a private file, or to standard output."""
+    stream = sys.stdout
+    if target is not None:
+        descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        stream = os.fdopen(descriptor, "w", encoding="utf-8", newline="")
+    writer = csv.writer(stream)
+    writer.writerow(("name", "email", "role", "language", "link"))
+    writer.writerows(rows)
+    if target is not None:
+        stream.close()
+        click.echo(f"{len(rows)} links are in {target}. They cannot be shown again.")
+
+
+@wave.command("close")
+@click.argument("slug")
+@click.argument("cohort_name", metavar="COHORT")
+@click.argument("kind", type=click.Choice(["T0", "TC", "T2", "T3a", "T3b", "T4", "PL"]))
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.pass_obj
+def wave_close(settings: Settings, slug: str, cohort_name: str, kind: str, yes: bool) -> None:
+    """Close a wave and freeze its one release.
+
+    \b
+    Example:
+      viceversa wave close spring "Finance" T0
+    """
+    from surveys import releases, waves
+
+    if not yes:
+        click.confirm("Closing is final: nobody can answer afterwards and the results are frozen. Close?", abort=True)
+    with _session(settings) as session:
+        closing = _wave(session, slug, cohort_name, kind)
+        waves.close_wave(session, closing, now=_now())
+        releases.freeze_release(session, closing, now=_now(), folders=settings.instrument_folders)
+    click.echo(f"{kind} is closed. Next: viceversa release show {slug} \"{cohort_name}\" {kind}")
+
+
+# --- results ------------------------------------------------------------------------------------------------------
+
+
+@main.group()
+def release() -> None:
+    """Read the frozen results of closed waves."""
+
+
+@release.command("show")
+@click.argument("slug")
+@click.argument("cohort_name", metavar="COHORT")
+@click.argument("kind", type=click.Choice(["T0", "TC", "T2", "T3a", "T3b", "T4", "PL"]))
+@click.option("--json", "as_json", is_flag=True, help="The stored release as JSON.")
+@click.pass_obj
+def release_show(settings: Settings, slug: str, cohort_name: str, kind: str, as_json: bool) -> None:
+    """Print what may be shown of a closed wave; what may not looks the same for nobody and for four.
+
+    \b
+    Example:
+      viceversa release show spring "Finance" T2 --json
+    """
+    from surveys import releases
+
+    with _session(settings) as session:
+        view = releases.release_of(session, _wave(session, slug, cohort_name, kind))
+        if view is None:
+            raise click.ClickException(f"{kind} of {cohort_name} is not closed yet. Results exist only after that.")
+        click.echo(json.dumps(view.body, ensure_ascii=False, indent=2) if as_json else releases.as_text(view))
+
+
+@main.command()
+@click.argument("slug")
+@click.argument("target", type=click.Path(path_type=Path))
+@click.option("--purpose", required=True, help="What the data are for; kept in the manifest and in the audit log.")
+@click.pass_obj
+def export(settings: Settings, slug: str, target: Path, purpose: str) -> None:
+    """Write the researcher's data package of all closed waves to TARGET (.zip or a new folder).
+
+    \b
+    Example:
+      viceversa export spring package.zip --purpose "Evaluation report 2027"
+    """
+    from surveys import exports, programs
+
+    with _session(settings) as session:
+        manifest = exports.write_data_package(
+            session,
+            programs.find_program(session, slug),
+            target,
+            purpose=purpose,
+            now=_now(),
+            folders=settings.instrument_folders,
+        )
+    for name, entry in manifest.files.items():
+        click.echo(f"{name}: {entry.rows} rows, sha256 {entry.sha256[:12]}…")
+    for note in manifest.notes:
+        click.echo(note)
+
+
+# --- instruments --------------------------------------------------------------------------------------------------
+
+
+@main.group()
+def instrument() -> None:
+    """List, check and compare questionnaires."""
+
+
+@instrument.command("list")
+@click.pass_obj
+def instrument_list(settings: Settings) -> None:
+    """List the instruments at hand, with their languages and review status."""
+    from instruments.catalog import list_instruments
+
+    for found in list_instruments(settings.instrument_folders):
+        label = "development version, no norms" if found.development else "released"
+        click.echo(f"{found.id} {found.version}  {found.title} ({label}, {len(found.items)} items)")
+        for locale in found.locales.values():
+            click.echo(f"  {locale.locale}: {locale.origin}, {locale.review_status}")
+
+
+@instrument.command("check")
+@click.argument("folders", nargs=-1, type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.pass_context
+def instrument_check(ctx: click.Context, folders: tuple[Path, ...]) -> None:
+    """Name every problem of the instruments in FOLDERS, or of those shipped.
+
+    \b
+    Example:
+      viceversa instrument check my-instruments/feedback/1.0.0
+    """
+    from instruments.__main__ import main as instruments_main
+
+    ctx.exit(instruments_main(["check", *map(str, folders)]))
+
+
+@instrument.command("diff")
+@click.argument("old", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("new", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.pass_context
+def instrument_diff(ctx: click.Context, old: Path, new: Path) -> None:
+    """Say what changed between two versions and the smallest version bump allowed.
+
+    \b
+    Example:
+      viceversa instrument diff library/core-battery/0.1.0 library/core-battery/0.2.0
+    """
+    from instruments.__main__ import main as instruments_main
+
+    ctx.exit(instruments_main(["diff", str(old), str(new)]))
+
+
+# --- serving ------------------------------------------------------------------------------------------------------
+
+
+@main.command()
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535))
+@click.option("--workers", default=2, show_default=True, type=click.IntRange(1, 64))
+@click.option("--threads", default=2, show_default=True, type=click.IntRange(1, 64))
+@click.pass_obj
+def serve(settings: Settings, host: str, port: int, workers: int, threads: int) -> None:
+    """Serve the pages with a production server (gunicorn, threaded workers).
+
+    \b
+    Example:
+      viceversa serve --host 0.0.0.0 --port 8000 --workers 4
+    """
+    from webapp.serving import run_server
+
+    run_server(complete_settings(settings, DATA_FOLDER), host=host, port=port, workers=workers, threads=threads)
+
+
+@main.command()
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535))
+@click.option("--folder", default=Path("var/demo"), show_default=True, type=click.Path(file_okay=False, path_type=Path))
+@click.option("--fresh", is_flag=True, help="Throw the demo's data away and seed it again.")
+@click.option("--serve/--no-serve", "serving", default=True, help="Keep serving, or only seed and print the links.")
+def demo(port: int, folder: Path, fresh: bool, serving: bool) -> None:
+    """Seed a demo organisation on SQLite, print ready links and keep serving.
+
+    \b
+    Example:
+      viceversa demo --port 8080
+    """
+    from webapp.demo import prepare_demo
+    from webapp.serving import run_server
+
+    prepared = prepare_demo(folder, port=port, fresh=fresh, progress=_progress)
+    click.echo(prepared.text)
+    if serving:
+        run_server(prepared.settings, host="127.0.0.1", port=port, workers=2, threads=2)
+
+
+# --- helpers ------------------------------------------------------------------------------------------------------
+
+
+def _instrument(settings: Settings, name: str) -> Any:
+    """The instrument ID or ID@VERSION; without a version, the newest at hand."""
+    from instruments.catalog import get_instrument, latest_version
+
+    identifier, _, version = name.partition("@")
+    folders = settings.instrument_folders
+    return get_instrument(identifier, version or latest_version(identifier, folders=folders), folders=folders)
+
+
+def _cohort(session: Session, slug: str, name: str) -> "Cohort":
+    """The cohort of a programme by its name."""
+    from surveys import programs
+
+    return programs.find_cohort(session, programs.find_program(session, slug), name)
+
+
+def _wave(session: Session, slug: str, cohort_name: str, kind: str) -> "Wave":
+    """The wave of a cohort by its kind, or a clear error."""
+    from surveys import waves
+
+    found = waves.find_wave(session, _cohort(session, slug, cohort_name), kind)
+    if found is None:
+        raise click.ClickException(f"{cohort_name} has no wave {kind}. See: viceversa program list")
+    return found

@@ -1,0 +1,151 @@
+"""Settings of one deployment: read from VICEVERSA_* environment variables, checked before anything starts."""
+
+import datetime as dt
+import os
+import zoneinfo
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+PACKAGE_FOLDER = Path(__file__).resolve().parent
+TRANSLATIONS_FOLDER = PACKAGE_FOLDER.parent / "translations"
+DEFAULT_DATABASE_URL = "sqlite:///var/viceversa.db"
+DEFAULT_BASE_URL = "http://127.0.0.1:8000"
+MINIMUM_SECRET_LENGTH = 16
+MINIMUM_LINK_KEY_BYTES = 32
+MAXIMUM_BODY_BYTES = 1_000_000
+
+
+class ConfigError(Exception):
+    """A setting is missing or cannot be used; carries the setting's name and the remedy."""
+
+    def __init__(self, setting: str, message: str, remedy: str) -> None:
+        """Keep the parts apart and join them into the exception's text."""
+        super().__init__(f"{setting}: {message} {remedy}")
+        self.code = "config"
+        self.setting = setting
+        self.message = message
+        self.remedy = remedy
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the environment says; keys are None where it says nothing."""
+
+    database_url: str = DEFAULT_DATABASE_URL
+    secret_key: str | None = None
+    link_key: bytes | None = None
+    instrument_folders: tuple[Path, ...] = ()
+    trust_proxy: int = 0
+    trusted_hosts: tuple[str, ...] = ()
+    https: bool = False
+    default_locale: str = "en"
+    timezone: str = "UTC"
+    base_url: str = DEFAULT_BASE_URL
+
+    def app_config(self) -> dict[str, Any]:
+        """Return the mapping that `create_app` takes."""
+        return {
+            "DATABASE_URL": self.database_url,
+            "SECRET_KEY": self.secret_key,
+            "LINK_KEY": self.link_key,
+            "INSTRUMENT_FOLDERS": self.instrument_folders,
+            "TRUST_PROXY": self.trust_proxy,
+            "TRUSTED_HOSTS": list(self.trusted_hosts) or None,
+            "HTTPS": self.https,
+            "DEFAULT_LOCALE": self.default_locale,
+            "TIMEZONE": self.timezone,
+            "BASE_URL": self.base_url,
+        }
+
+
+def load_settings(environ: Mapping[str, str]) -> Settings:
+    """Return the settings in VICEVERSA_* variables, with defaults; raise ConfigError for one that cannot be read."""
+
+    def read(name: str) -> str:
+        return environ.get(f"VICEVERSA_{name}", "").strip()
+
+    return Settings(
+        database_url=read("DATABASE_URL") or DEFAULT_DATABASE_URL,
+        secret_key=read("SECRET_KEY") or None,
+        link_key=_read_key(read("LINK_KEY")),
+        instrument_folders=tuple(Path(part) for part in read("INSTRUMENT_FOLDERS").split(os.pathsep) if part),
+        trust_proxy=_read_number("VICEVERSA_TRUST_PROXY", read("TRUST_PROXY")),
+        trusted_hosts=tuple(part.strip() for part in read("TRUSTED_HOSTS").split(",") if part.strip()),
+        https=read("HTTPS").lower() in {"1", "true", "yes", "on"},
+        default_locale=read("DEFAULT_LOCALE") or "en",
+        timezone=read("TIMEZONE") or "UTC",
+        base_url=read("BASE_URL").rstrip("/") or DEFAULT_BASE_URL,
+    )
+
+
+def build_config(config: Mapping[str, Any] | None, environ: Mapping[str, str]) -> dict[str, Any]:
+    """Return Flask's complete configuration: defaults, then the environment, then the values given."""
+    merged: dict[str, Any] = {
+        "TRANSLATIONS_FOLDER": TRANSLATIONS_FOLDER,
+        "CLOCK": _read_clock,
+        "PASSWORD_HASHER": None,
+        "MAX_CONTENT_LENGTH": MAXIMUM_BODY_BYTES,
+        "MAX_FORM_MEMORY_SIZE": MAXIMUM_BODY_BYTES,
+        "MAX_FORM_PARTS": 500,
+        "SEND_FILE_MAX_AGE_DEFAULT": dt.timedelta(days=365),
+        "SESSION_COOKIE_NAME": "viceversa_form",
+        "SESSION_COOKIE_HTTPONLY": True,
+        "SESSION_COOKIE_SAMESITE": "Lax",
+        "WTF_CSRF_TIME_LIMIT": None,
+        # The pages send no Referer (Referrer-Policy: no-referrer), so Flask-WTF's Referer check on https would refuse
+        # every form; the token itself and SameSite cookies carry the protection.
+        "WTF_CSRF_SSL_STRICT": False,
+        **load_settings(environ).app_config(),
+        **(config or {}),
+    }
+    _check_config(merged)
+    merged["SESSION_COOKIE_SECURE"] = bool(merged["HTTPS"])
+    return merged
+
+
+def _check_config(config: Mapping[str, Any]) -> None:
+    """Raise ConfigError for the first setting the service cannot run with."""
+    make_key = 'Make one with: python -c "import secrets; print(secrets.token_hex(32))"'
+    secret = config["SECRET_KEY"]
+    if not isinstance(secret, str | bytes) or len(secret) < MINIMUM_SECRET_LENGTH:
+        raise ConfigError("VICEVERSA_SECRET_KEY", "a secret key of at least 16 characters is needed.", make_key)
+    link_key = config["LINK_KEY"]
+    if not isinstance(link_key, bytes) or len(link_key) < MINIMUM_LINK_KEY_BYTES:
+        raise ConfigError(
+            "VICEVERSA_LINK_KEY", "the key that links people to pseudonyms is needed, 32 bytes in hex.", make_key
+        )
+    try:
+        zoneinfo.ZoneInfo(config["TIMEZONE"])
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError) as error:
+        raise ConfigError(
+            "VICEVERSA_TIMEZONE", f"{config['TIMEZONE']!r} is no time zone.", "Use a name such as Europe/Berlin."
+        ) from error
+
+
+def _read_key(text: str) -> bytes | None:
+    """Return the key that a hex text stands for, None for an empty one."""
+    try:
+        return bytes.fromhex(text) or None
+    except ValueError as error:
+        raise ConfigError(
+            "VICEVERSA_LINK_KEY", "it is not written in hex.", "Write it as 64 digits 0-9 and a-f."
+        ) from error
+
+
+def _read_number(name: str, text: str) -> int:
+    """Return a whole number of zero or more, 0 for an empty text."""
+    if not text:
+        return 0
+    if not text.isdecimal():
+        raise ConfigError(name, f"{text!r} is no whole number.", "Give the number of proxies in front, such as 1.")
+    return int(text)
+
+
+def _read_clock() -> dt.datetime:
+    """Return the current time in UTC; tests put another clock in its place."""
+    return dt.datetime.now(dt.UTC)
+
+
+Clock = Callable[[], dt.datetime]

@@ -1,0 +1,27 @@
+"""From the parts of an address to the objects of the user's own programmes; everything else answers 404."""
+
+from flask import abort
+
+from surveys import programs
+from surveys.models import Cohort, MembershipRole, Program, Wave
+from webapp.access import get_program
+from webapp.database import db
+
+
+def load_program(slug: str) -> Program:
+    """Return a programme that the user coordinates."""
+    return get_program(slug, MembershipRole.COORDINATOR)
+
+
+def load_cohort(slug: str, cohort_id: str) -> Cohort:
+    """Return a cohort of a programme that the user coordinates."""
+    return programs.get_cohort(db(), load_program(slug), cohort_id)
+
+
+def load_wave(slug: str, wave_id: str) -> Wave:
+    """Return a wave of a programme that the user coordinates."""
+    program = load_program(slug)
+    wave = db().get(Wave, wave_id)
+    if wave is None or wave.cohort.program_id != program.id:
+        abort(404)
+    return wave

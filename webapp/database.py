@@ -1,0 +1,99 @@
+"""One engine an app, one session a request: a page that returns commits, a page that raises rolls back."""
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from flask import Flask, Response, current_app, g, request
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session, sessionmaker
+
+from surveys.database import make_engine, make_session_factory
+from surveys.pseudonyms import Pseudonyms
+
+EXTENSION = "viceversa.database"
+READING_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+@dataclass(frozen=True)
+class Database:
+    """The engine and the session factories of one app, and the key that links people to pseudonyms."""
+
+    engine: Engine
+    writers: sessionmaker[Session]
+    readers: sessionmaker[Session]
+    pseudonyms: Pseudonyms
+
+
+def init_app(app: Flask) -> None:
+    """Give the app its engine and tie the session's end to the request's."""
+    engine = make_engine(app.config["DATABASE_URL"])
+    app.extensions[EXTENSION] = Database(
+        engine,
+        make_session_factory(engine),
+        make_session_factory(engine, read_only=True),
+        Pseudonyms(app.config["LINK_KEY"]),
+    )
+    app.after_request(_commit_changes)
+    app.teardown_appcontext(_close_sessions)
+
+
+def db(*, writing: bool | None = None) -> Session:
+    """Return the session of this request, begun at its first use.
+
+    A GET reads in a read-only transaction, so that on SQLite no reader waits for a writer; a view that must write while
+    answering a GET says `db(writing=True)` and gets a second session that is committed with the page.
+    """
+    if writing is None:
+        writing = request.method not in READING_METHODS
+    sessions: dict[bool, Session] = g.setdefault("sessions", {})
+    if writing not in sessions:
+        database: Database = current_app.extensions[EXTENSION]
+        sessions[writing] = database.writers() if writing else database.readers()
+    return sessions[writing]
+
+
+def now() -> dt.datetime:
+    """Return the time of this request, read once so that every step of it sees the same."""
+    if "now" not in g:
+        g.now = current_app.config["CLOCK"]()
+    moment: dt.datetime = g.now
+    return moment
+
+
+def pseudonyms() -> Pseudonyms:
+    """Return the holder of the key that links participants to pseudonyms."""
+    database: Database = current_app.extensions[EXTENSION]
+    return database.pseudonyms
+
+
+def instrument_folders() -> Sequence[Path]:
+    """Return the private instrument folders configured, besides the instruments shipped."""
+    folders: Sequence[Path] = current_app.config["INSTRUMENT_FOLDERS"]
+    return folders
+
+
+def discard_changes() -> None:
+    """Undo what this request wrote so far; every error page calls this first."""
+    for session in g.get("sessions", {}).values():
+        session.rollback()
+
+
+def dispose_engine(app: Flask) -> None:
+    """Close the app's connections; for tests and for the end of a command."""
+    database: Database = app.extensions[EXTENSION]
+    database.engine.dispose()
+
+
+def _commit_changes(response: Response) -> Response:
+    """Commit before the first byte is sent, so that a failed commit still becomes an error page."""
+    for session in g.get("sessions", {}).values():
+        session.commit()
+    return response
+
+
+def _close_sessions(_error: BaseException | None) -> None:
+    """Close the request's sessions; what was not committed by then is rolled back."""
+    for session in g.pop("sessions", {}).values():
+        session.close()

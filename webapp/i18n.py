@@ -1,0 +1,300 @@
+"""The interface's language: catalogues straight from PO files, the reader's locale, dates and numbers.
+
+A locale is offered only when its catalogue is complete, so that no page is ever in two languages.
+"""
+
+import datetime as dt
+import io
+import re
+import zoneinfo
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import lru_cache
+from gettext import NullTranslations
+from pathlib import Path
+from typing import Any
+
+from babel import Locale
+from babel.dates import format_date as babel_format_date
+from babel.dates import format_time as babel_format_time
+from babel.messages.catalog import Catalog
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from babel.numbers import format_decimal, format_percent
+from babel.support import Translations
+from flask import Flask, Response, current_app, g, has_request_context, request
+from markupsafe import Markup, escape
+
+LOCALES = ("en", "de", "fr", "es", "ar", "ur")
+SOURCE_LOCALE = "en"
+COOKIE = "lang"
+YEAR_SECONDS = 365 * 24 * 3600
+
+_forced_locale: ContextVar[str | None] = ContextVar("forced_locale", default=None)
+
+
+@dataclass(frozen=True)
+class InterfaceCatalogue:
+    """One locale's sentences, whether none is missing, and how they came to be."""
+
+    locale: str
+    translations: NullTranslations
+    complete: bool
+    origin: str
+    review_status: str
+
+
+class LazyText:
+    """A sentence that is translated when it is shown, for texts written at import time."""
+
+    __slots__ = ("message", "params")
+
+    def __init__(self, message: str, params: dict[str, Any]) -> None:
+        """Keep the English sentence and its values."""
+        self.message = message
+        self.params = params
+
+    def __str__(self) -> str:
+        return gettext(self.message, **self.params)
+
+    def __html__(self) -> str:
+        return str(escape(str(self)))
+
+
+def init_app(app: Flask) -> None:
+    """Give templates their translation functions and remember an explicit choice of language in a cookie."""
+    app.jinja_env.add_extension("jinja2.ext.i18n")
+    app.jinja_env.install_gettext_callables(  # type: ignore[attr-defined]  # the i18n extension adds the method
+        _translate, _translate_plural, newstyle=True, pgettext=_translate_in_context
+    )
+    app.jinja_env.globals.update(
+        get_locale=get_locale,
+        text_direction=text_direction,
+        locale_name=locale_name,
+        interface_locales=interface_locales,
+        format_date=format_date,
+        format_datetime=format_datetime,
+        format_number=format_number,
+        format_percent=format_share,
+        isolate=isolate,
+    )
+    app.after_request(_remember_choice)
+
+
+def gettext(message: str, /, **params: Any) -> str:
+    """Return the sentence in the reader's language with its named values filled in."""
+    return _fill(_translate(message), params)
+
+
+def ngettext(singular: str, plural: str, n: int, /, **params: Any) -> str:
+    """Return the form of the sentence that fits the number n, which it may show as %(num)s."""
+    return _fill(_translate_plural(singular, plural, n), {"num": n, **params})
+
+
+def pgettext(context: str, message: str, /, **params: Any) -> str:
+    """Return the sentence as it is said in the given context."""
+    return _fill(_translate_in_context(context, message), params)
+
+
+def lazy(message: str, /, **params: Any) -> LazyText:
+    """Return a sentence that is translated only when it is shown."""
+    return LazyText(message, params)
+
+
+def isolate(text: str) -> Markup:
+    """Return a name or other foreign fragment, escaped and isolated so that its direction disturbs nothing around it."""
+    return Markup("<bdi>{}</bdi>").format(text)
+
+
+def interface_locales() -> tuple[str, ...]:
+    """Return the locales whose interface catalogue is complete, the source first."""
+    return tuple(locale for locale in LOCALES if get_catalogue(locale).complete)
+
+
+def get_catalogue(locale: str) -> InterfaceCatalogue:
+    """Return the catalogue of one locale, read once from its PO file."""
+    folder: Path = current_app.config["TRANSLATIONS_FOLDER"]
+    return read_catalogue(folder, locale)
+
+
+def get_locale() -> str:
+    """Return the locale of the page being made: forced, fixed by the view, or negotiated once a request."""
+    forced = _forced_locale.get()
+    if forced is not None:
+        return forced
+    if not has_request_context():
+        return SOURCE_LOCALE
+    if "locale" not in g:
+        g.locale = choose_locale(interface_locales())
+    locale: str = g.locale
+    return locale
+
+
+def use_locale(locale: str) -> None:
+    """Fix the locale for the rest of this request."""
+    g.locale = locale
+
+
+@contextmanager
+def force_locale(locale: str) -> Iterator[None]:
+    """Speak another language inside the block, also outside a request (mail, command line)."""
+    token = _forced_locale.set(locale)
+    try:
+        yield
+    finally:
+        _forced_locale.reset(token)
+
+
+def choose_locale(
+    offered: Sequence[str], preferences: Sequence[str | None] = (), default: str | None = None
+) -> str:
+    """Return the first locale offered out of: ?lang=, cookie, preferences, Accept-Language, the default, the first one."""
+    for wish in (request.args.get("lang"), request.cookies.get(COOKIE), *preferences):
+        if wish in offered:
+            return wish
+    accepted = request.accept_languages.best_match(offered)
+    if accepted is not None:
+        return accepted
+    last = default or current_app.config["DEFAULT_LOCALE"]
+    return last if last in offered else offered[0]
+
+
+def text_direction(locale: str | None = None) -> str:
+    """Return "rtl" or "ltr", from the locale and never guessed from the text."""
+    return Locale.parse(locale or get_locale()).text_direction
+
+
+def locale_name(locale: str) -> str:
+    """Return the language's own name for itself."""
+    name = Locale.parse(locale).get_language_name(locale) or locale
+    return name[:1].upper() + name[1:]
+
+
+def format_date(day: dt.date | dt.datetime) -> str:
+    """Return a date in words, in the time zone of the deployment when it is a moment."""
+    if isinstance(day, dt.datetime):
+        day = day.astimezone(_timezone())
+    return babel_format_date(day, format="long", locale=get_locale())
+
+
+def format_datetime(moment: dt.datetime) -> str:
+    """Return date, time and time zone, in the time zone of the deployment."""
+    local = moment.astimezone(_timezone())
+    return gettext(
+        "%(date)s, %(time)s (%(zone)s)",
+        date=babel_format_date(local, format="long", locale=get_locale()),
+        time=babel_format_time(local, format="short", locale=get_locale()),
+        zone=local.tzname() or "UTC",
+    )
+
+
+def format_number(number: float, digits: int | None = None) -> str:
+    """Return a number with the reader's separators, with exactly the given digits after the point."""
+    pattern = None if digits is None else "#,##0" + ("." + "0" * digits if digits else "")
+    return format_decimal(number, format=pattern, locale=get_locale())
+
+
+def format_share(share: float) -> str:
+    """Return a share between 0 and 1 as a whole percentage."""
+    return format_percent(share, locale=get_locale())
+
+
+def read_catalogue(folder: Path, locale: str) -> InterfaceCatalogue:
+    """Read the PO file of a locale into memory; the source locale needs none and is complete by definition."""
+    if locale == SOURCE_LOCALE:
+        return InterfaceCatalogue(locale, NullTranslations(), complete=True, origin="source", review_status="source")
+    path, template = folder / locale / "LC_MESSAGES" / "messages.po", folder / "messages.pot"
+    if not path.is_file() or not template.is_file():
+        return InterfaceCatalogue(locale, NullTranslations(), complete=False, origin="", review_status="")
+    return _read_files(path, path.stat().st_mtime_ns, template, template.stat().st_mtime_ns, locale)
+
+
+@lru_cache(maxsize=64)
+def _read_files(
+    path: Path, _changed: int, template: Path, _template_changed: int, locale: str
+) -> InterfaceCatalogue:
+    """Compile one PO file in memory and compare it with the template; cached until either file changes."""
+    text = path.read_text(encoding="utf-8")
+    catalog = read_po(io.StringIO(text), locale=locale)
+    compiled = io.BytesIO()
+    write_mo(compiled, catalog)
+    compiled.seek(0)
+    return InterfaceCatalogue(
+        locale,
+        Translations(compiled),
+        complete=_covers(catalog, _read_template(template)),
+        origin=read_header(text, "X-Translation-Origin"),
+        review_status=read_header(text, "X-Review-Status"),
+    )
+
+
+def _read_template(path: Path) -> Catalog:
+    """Read the message template."""
+    with path.open("rb") as file:
+        return read_po(file)
+
+
+def _covers(catalog: Catalog, template: Catalog) -> bool:
+    """Return whether every message of the template is translated, none of them fuzzy."""
+    for message in template:
+        if not message.id:
+            continue
+        key = message.id[0] if isinstance(message.id, tuple | list) else message.id
+        found = catalog.get(key, message.context)
+        if found is None or found.fuzzy:
+            return False
+        strings = found.string if isinstance(found.string, tuple | list) else (found.string,)
+        if not all(strings):
+            return False
+    return True
+
+
+def read_header(text: str, name: str) -> str:
+    """Return one header of a PO file's text; Babel's reader drops the headers it does not know."""
+    match = re.search(rf'^"{re.escape(name)}:[ ]*(.*?)(?:\\n)?"$', text, flags=re.MULTILINE)
+    return match.group(1).strip() if match else ""
+
+
+def _catalogue_in_use() -> NullTranslations:
+    """Return the catalogue of the reader's locale, the source's where no app is running."""
+    locale = get_locale()
+    if locale == SOURCE_LOCALE or not current_app:
+        return NullTranslations()
+    return get_catalogue(locale).translations
+
+
+def _translate(message: str) -> str:
+    """Look a sentence up without filling in values; Jinja does that itself."""
+    return _catalogue_in_use().gettext(message) if message else ""
+
+
+def _translate_plural(singular: str, plural: str, n: int) -> str:
+    """Look a plural form up without filling in values."""
+    return _catalogue_in_use().ngettext(singular, plural, n)
+
+
+def _translate_in_context(context: str, message: str) -> str:
+    """Look a sentence with a context up without filling in values."""
+    return _catalogue_in_use().pgettext(context, message)
+
+
+def _fill(template: str, params: dict[str, Any]) -> str:
+    """Put named values into a sentence; a percent sign is written twice in every sentence, as in templates."""
+    return template % params if params else template.replace("%%", "%")
+
+
+def _timezone() -> dt.tzinfo:
+    """Return the time zone in which this deployment shows moments."""
+    return zoneinfo.ZoneInfo(current_app.config["TIMEZONE"]) if current_app else dt.UTC
+
+
+def _remember_choice(response: Response) -> Response:
+    """Keep an explicit, known choice of language for a year."""
+    wish = request.args.get("lang")
+    if wish in LOCALES and wish in interface_locales():
+        response.set_cookie(
+            COOKIE, wish, max_age=YEAR_SECONDS, httponly=True, samesite="Lax", secure=request.is_secure
+        )
+    return response

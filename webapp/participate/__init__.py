@@ -1,0 +1,1 @@
+"""The participant's side: one personal link, pages of questions, nothing else."""

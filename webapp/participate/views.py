@@ -1,0 +1,158 @@
+"""Pages behind a personal link. A GET never writes; every POST saves first and then goes on."""
+
+from urllib.parse import urlsplit
+
+from flask import Blueprint, Response, abort, make_response, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response as AnyResponse
+
+from instruments.answers import AnswerValue, validate_answers
+from surveys import responses
+from surveys.errors import AnswerError, ResponseError, WaveNotOpenError
+from webapp.access import csrf
+from webapp.database import db, now, pseudonyms
+from webapp.errors import status_of, translate_error
+from webapp.participate.forms import PageForm, Wording
+from webapp.participate.visit import Visit, open_visit
+
+blueprint = Blueprint("participate", __name__, url_prefix="/s")
+# These forms need no cookie: the secret link is the credential, and `refuse_foreign_forms` keeps other sites out.
+csrf.exempt(blueprint)
+
+
+@blueprint.before_request
+def refuse_foreign_forms() -> None:
+    """Refuse a form that another site sends, even one that came to know the link."""
+    if request.method != "POST":
+        return
+    fetch_site = request.headers.get("Sec-Fetch-Site")
+    if fetch_site is not None:
+        if fetch_site not in {"same-origin", "none"}:
+            abort(403)
+        return
+    # Browsers without Sec-Fetch-Site send Origin; it is "null" where the page's own policy hides the referrer.
+    origin = request.headers.get("Origin", "null")
+    if origin != "null" and urlsplit(origin).netloc != request.host:
+        abort(403)
+
+
+@blueprint.get("/<token>")
+def show_welcome(token: str) -> str:
+    """Show who asks, what for, and what is promised; or why there is nothing to answer now."""
+    return render_template("participate/welcome.html", visit=open_visit(token), saved="saved" in request.args)
+
+
+@blueprint.get("/<token>/<int:number>")
+def show_page(token: str, number: int) -> str | AnyResponse:
+    """Show one page of questions with what was saved before."""
+    visit = open_visit(token)
+    form = _form_of(visit, number)
+    if visit.state != "open":
+        return _to_welcome(visit)
+    form.show_answers(visit.answers)
+    return render_template("participate/page.html", visit=visit, form=form, number=number)
+
+
+@blueprint.post("/<token>/<int:number>")
+def save_answers(token: str, number: int) -> AnyResponse:
+    """Save a page and go where the button says; show it again with every value kept if an answer cannot be saved."""
+    visit = open_visit(token)
+    form = _form_of(visit, number)
+    answers = form.read_answers(request.form)
+    try:
+        responses.save_page(
+            db(), visit.invitation, visit.page(number), answers, pseudonyms=pseudonyms(), locale=visit.locale, now=now()
+        )
+    except WaveNotOpenError as error:
+        return _refuse(visit, error, answers)
+    except AnswerError as error:
+        form.add_problems(error.problems)
+    if form.problems:
+        page = render_template("participate/page.html", visit=visit, form=form, number=number)
+        return make_response(page, 400)
+    return redirect(_next_address(visit, number), 303)
+
+
+@blueprint.get("/<token>/review")
+def show_review(token: str) -> str | AnyResponse:
+    """Show what is still open before the answers are sent."""
+    visit = open_visit(token)
+    if visit.state != "open":
+        return _to_welcome(visit)
+    return render_template("participate/review.html", visit=visit, problem=None)
+
+
+@blueprint.post("/<token>/review")
+def send_answers(token: str) -> AnyResponse:
+    """Send the answers; sending twice is the same as sending once."""
+    visit = open_visit(token)
+    try:
+        responses.submit_response(
+            db(), visit.invitation, None, pseudonyms=pseudonyms(), locale=visit.locale, now=now()
+        )
+    except WaveNotOpenError as error:
+        return _refuse(visit, error, {})
+    except ResponseError as error:
+        page = render_template("participate/review.html", visit=visit, problem=translate_error(error))
+        return make_response(page, status_of(error))
+    return redirect(url_for("participate.show_thanks", token=token), 303)
+
+
+@blueprint.get("/<token>/thanks")
+def show_thanks(token: str) -> str | AnyResponse:
+    """Say that the answers arrived."""
+    visit = open_visit(token)
+    if not visit.submitted:
+        return _to_welcome(visit)
+    return render_template("participate/thanks.html", visit=visit)
+
+
+@blueprint.get("/<token>/withdraw")
+def show_withdrawal(token: str) -> str:
+    """Ask before everything is deleted."""
+    return render_template("participate/withdraw.html", visit=open_visit(token))
+
+
+@blueprint.post("/<token>/withdraw")
+def withdraw_answers(token: str) -> AnyResponse:
+    """Delete the answers; doing it twice is harmless."""
+    visit = open_visit(token)
+    if visit.can_withdraw:
+        responses.withdraw_response(db(), visit.invitation, pseudonyms=pseudonyms(), now=now())
+    return _to_welcome(visit)
+
+
+def _form_of(visit: Visit, number: int) -> PageForm:
+    """Return the form of a page, or the page that says there is none."""
+    try:
+        return visit.page_form(number)
+    except IndexError:
+        abort(404)
+
+
+def _next_address(visit: Visit, number: int) -> str:
+    """Return where the pressed button leads once the page is saved."""
+    language, go = request.form.get("language"), request.form.get("go")
+    if language in visit.locales:
+        return url_for("participate.show_page", token=visit.token, number=number, lang=language)
+    if go == "stop":
+        return url_for("participate.show_welcome", token=visit.token, saved=1)
+    if go == "back":
+        return url_for("participate.show_page", token=visit.token, number=max(1, number - 1))
+    if number < len(visit.pages):
+        return url_for("participate.show_page", token=visit.token, number=number + 1)
+    return url_for("participate.show_review", token=visit.token)
+
+
+def _to_welcome(visit: Visit) -> AnyResponse:
+    """Lead back to the first page, which knows what can be done now."""
+    return redirect(url_for("participate.show_welcome", token=visit.token), 303)
+
+
+def _refuse(visit: Visit, error: WaveNotOpenError, answers: dict[str, AnswerValue]) -> Response:
+    """Say why nothing was saved, and show what was chosen so that it is not lost."""
+    wording = Wording(visit.instrument, visit.form.role, visit.wave.kind, visit.locale, visit.partner)
+    valid = validate_answers(visit.instrument, visit.form, answers).valid
+    typed = [(wording.item(item_id), wording.answer(item_id, answer)) for item_id, answer in valid.items()]
+    message, remedy = translate_error(error)
+    page = render_template("participate/refused.html", visit=visit, message=message, remedy=remedy, typed=typed)
+    return make_response(page, status_of(error))
