@@ -95,6 +95,19 @@ def get_instrument(
     return instrument
 
 
+def latest_version(id: str, *, folders: Sequence[Path] = ()) -> str:  # noqa: A002 - as in get_instrument
+    """The newest version at hand of an instrument; raises UnknownInstrumentError if there is none."""
+    versions = [found.version for found in list_instruments(folders) if found.id == id]
+    if not versions:
+        raise UnknownInstrumentError(
+            "unknown-instrument",
+            N_("There is no instrument %(id)s."),
+            N_("Add its folder to the private instrument folders, or choose one that is listed."),
+            id=str(id)[:80],
+        )
+    return versions[-1]
+
+
 def _candidates(id_: str, version: str, folders: Sequence[Path]) -> Iterator[Instrument]:
     """Instruments of this id and version, the shipped one first."""
     if not (_NAME.fullmatch(id_) and _VERSION.fullmatch(version)):

@@ -72,7 +72,8 @@ def _read_toml(file: Path) -> tuple[Mapping[str, Any], DefinitionProblem | None]
         return {}, DefinitionProblem(
             "unreadable-toml", str(file), f"line {line}", "the file is not in UTF-8", "Save it as UTF-8."
         )
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
+        # TOMLDecodeError is a ValueError, and so is the refusal of a number with thousands of digits.
         remedy = "Correct the TOML at the place named; a key may stand once in a table."
         return {}, DefinitionProblem("unreadable-toml", str(file), "", f"this is not TOML: {error}", remedy)
 

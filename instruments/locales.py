@@ -43,6 +43,12 @@ def read_translations(folder: Path, draft: Draft) -> tuple[list[Translation], li
                 DefinitionProblem("unreadable-po", str(path), f"line {error.line}", error.message, remedy)
             )
             continue
+        except OSError as error:
+            message = f"the file cannot be opened ({error.strerror})"
+            problems.append(
+                DefinitionProblem("unreadable-po", str(path), "", message, "Make it a readable file.")
+            )
+            continue
         findings = [*_header_faults(path.stem, draft.source_locale, po), *_entry_faults(po, texts, draft)]
         problems.extend(
             DefinitionProblem(code, str(path), where, message, remedy)

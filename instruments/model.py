@@ -262,7 +262,7 @@ class Instrument:
                 N_("The format “%(format)s” has no code %(code)s."),
                 N_("Check the code against the instrument's codebook."),
                 format=format_id,
-                code=str(code)[:40],
+                code=str(code)[:40] if type(code) is not int or abs(code) < 10**9 else "…",
             )
         return self._say(locale, make_context(f"format.{chosen.id}", chosen.revision, f"option.{code}"))
 

@@ -218,8 +218,7 @@ def _wording_changes(
             message = f"has no words for the {role} in wave {wave} any more"
             yield Change(path, message, "major", breaks=frozenset(users))
         reworded = reworded or (before is not None and after is not None and before != after)
-    same_key_differs = any(old.texts[key] != new.texts[key] for key in old.texts if key in new.texts)
-    if reworded or same_key_differs:
+    if reworded:
         yield _rewording(path, old, new, users)
         return
     if set(new.texts) - set(old.texts):

@@ -366,7 +366,7 @@ def read_draft(raw: Raw, file: str) -> tuple[Draft, list[DefinitionProblem]]:
 
 def _known_keys(shape: type[BaseModel]) -> dict[str, tuple[str, ...]]:
     """The keys of a part and of the tables inside it; the header may also hold the sections."""
-    inner = {"options": OptionShape, "pages": PageShape, "missing": MissingShape}
+    inner: dict[str, type[BaseModel]] = {"options": OptionShape, "pages": PageShape, "missing": MissingShape}
     sections = SECTIONS if shape is HeaderShape else ()
     return {"": (*shape.model_fields, *sections)} | {
         key: tuple(part.model_fields) for key, part in inner.items()

@@ -174,16 +174,19 @@ def floor_of(cell: Cell, floor: int, sensitive_floor: int = SENSITIVE_FLOOR) -> 
     return max(floor, sensitive_floor) if cell.sensitive else floor
 
 
-def complement_holds(cell: Cell, published: Sequence[Cell], floor: int) -> bool:
-    """Say whether no difference between the cell and published cells that do not cross it leaves 1 to floor - 1 people."""
-    if _is_small(cell, floor):
+def complement_holds(cell: Cell, published: Sequence[Cell], floor: int, *, sound: bool = False) -> bool:
+    """Say whether no difference between the cell and published cells that do not cross it leaves 1 to floor - 1 people.
+
+    `sound` says, here and below, that no combination of any kind leaves so few, so that the algebra need not be done again.
+    """
+    if sound or _is_small(cell, floor):
         return True
     return not _exposes(
         cell, [other for other in _same_quantity(cell, published) if not _cross(cell, other)], floor
     )
 
 
-def overlap_holds(cell: Cell, published: Sequence[Cell], floor: int) -> bool:
+def overlap_holds(cell: Cell, published: Sequence[Cell], floor: int, *, sound: bool = False) -> bool:
     """Say whether published cells that cross the cell differ enough from it, alone and in combination with others."""
     same = _same_quantity(cell, published)
     crossing = [other for other in same if _cross(cell, other)]
@@ -194,17 +197,22 @@ def overlap_holds(cell: Cell, published: Sequence[Cell], floor: int) -> bool:
         for other in crossing
     ):
         return False
-    return not complement_holds(cell, same, floor) or not _exposes(cell, same, floor)
+    # What the cells that do not cross betray by themselves is for the complement rule to refuse.
+    return sound or not complement_holds(cell, same, floor) or not _exposes(cell, same, floor)
 
 
-def dropout_holds(cell: Cell, published: Sequence[Cell], floor: int) -> bool:
+def dropout_holds(cell: Cell, published: Sequence[Cell], floor: int, *, sound: bool = False) -> bool:
     """Say whether levels and changes of the cell's scale, taken together, leave no 1 to floor - 1 people who left or joined."""
     if _is_small(cell, floor):
         return True
     if not all(_waves_hold(*three, floor) for three in _levels_around_changes(cell, published)):
         return False
     # What cells of one quantity betray among themselves is for the two rules above to refuse.
-    return _exposes(cell, _same_quantity(cell, published), floor) or not _exposes(cell, published, floor)
+    return (
+        sound
+        or _exposes(cell, _same_quantity(cell, published), floor)
+        or not _exposes(cell, published, floor)
+    )
 
 
 def _broken_rules(
@@ -214,12 +222,15 @@ def _broken_rules(
     if Rule.FLOOR in rules and not clears_floor(cell, floor, sensitive_floor):
         return (Rule.FLOOR,)
     needed = floor_of(cell, floor, sensitive_floor)
+    sound = not _exposes(cell, public, needed)
     checks = (
         (Rule.COMPLEMENT, complement_holds),
         (Rule.OVERLAP, overlap_holds),
         (Rule.DROPOUT, dropout_holds),
     )
-    return tuple(rule for rule, holds in checks if rule in rules and not holds(cell, public, needed))
+    return tuple(
+        rule for rule, holds in checks if rule in rules and not holds(cell, public, needed, sound=sound)
+    )
 
 
 def _is_change(cell: Cell) -> bool:

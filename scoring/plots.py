@@ -83,6 +83,8 @@ class _Look:
     words: ChartWords
     palette: Palette
     narrow: bool
+    span: tuple[float, float] | None
+    format_number: Callable[[float], str]
 
     def font(self, size: float, color: str) -> dict[str, Any]:
         """Text properties; a dollar sign in a name is a dollar sign, not a formula."""
@@ -97,17 +99,20 @@ def plot_intervals(
     narrow: bool = False,
     palette: Palette = LIGHT,
     format_number: Callable[[float], str] = str,
-    least_reach: float = 1.0,
+    span: tuple[float, float] | None = None,
 ) -> Figure:
-    """Return a chart with one dot and interval a row around a zero line.
+    """Return a chart with one dot and interval a row, the first row on top.
 
-    Rows are drawn in the order given, the first on top. The axis always runs from low to high and is symmetric around
-    zero, reaching at least ``least_reach`` points to both sides, so that a small change does not look large. Names stand
-    on the side where reading starts. A row without a mean has its words and no mark. Raises PlotError without rows.
+    ``span`` gives the ends of the axis, for levels: those of the scale, so that no chart magnifies. Without it the rows are
+    changes: the axis is symmetric around a zero line and reaches at least one point to both sides, so that a small change does
+    not look large. The axis always runs from low to high; names stand on the side where reading starts. A row without a mean
+    has its words and no mark. Raises PlotError without rows and for a span that is none.
     """
     if not rows:
         raise PlotError("plot.empty", "There is nothing to draw.", "Give the chart at least one row.")
-    look = _Look(words, palette, narrow)
+    if span is not None and not span[0] < span[1]:
+        raise PlotError("plot.span", "The axis has no length.", "Give the lower end first.")
+    look = _Look(words, palette, narrow, span, format_number)
     width = NARROW if narrow else WIDE
     pitch, bottom, top = (62 if narrow else 46), 62, 8
     if words.language == "ur":
@@ -118,7 +123,7 @@ def plot_intervals(
     margin = 20 if narrow else 190
     area = (margin / width, bottom / height, (width - 2 * margin) / width, pitch * len(rows) / height)
     axes = figure.add_axes(area, facecolor="none")
-    _draw_frame(axes, len(rows), _find_reach(rows, least_reach), look, format_number)
+    _draw_frame(axes, len(rows), _find_reach(rows), look)
     for position, row in enumerate(reversed(rows)):
         _draw_mark(axes, row, position - 0.2 if narrow else position, look)
         _print_words(axes, row, position + 0.22 if narrow else position, look)
@@ -143,24 +148,31 @@ def render_svg(figure: Figure, words: ChartWords) -> bytes:
     return buffer.getvalue()
 
 
-def _find_reach(rows: Sequence[IntervalRow], least_reach: float) -> float:
-    """The number of points the axis runs to both sides: all marks fit, in half points."""
+def _find_reach(rows: Sequence[IntervalRow]) -> float:
+    """The number of points an axis of changes runs to both sides: at least one, all marks fit, in half points."""
     ends = [abs(value) for row in rows for value in (row.mean, row.low, row.high) if value is not None]
-    return max(least_reach, math.ceil((max(ends, default=0.0) + 0.05) * 2) / 2)
+    return max(1.0, math.ceil((max(ends, default=0.0) + 0.05) * 2) / 2)
 
 
-def _draw_frame(
-    axes: Axes, k_rows: int, reach: float, look: _Look, format_number: Callable[[float], str]
-) -> None:
-    """Draw the axis below, the zero line and faint lines at the ticks."""
+def _place_ticks(span: tuple[float, float] | None, reach: float) -> list[float]:
+    """Whole points of a scale, or half or whole points around zero."""
+    if span is not None:
+        return [float(tick) for tick in range(math.ceil(span[0]), math.floor(span[1]) + 1)]
     step = 0.5 if reach <= 1.5 else 1.0
     steps = math.floor(reach / step)
-    ticks = [step * index for index in range(-steps, steps + 1)]
-    axes.set_xlim(-reach, reach)
+    return [step * index for index in range(-steps, steps + 1)]
+
+
+def _draw_frame(axes: Axes, k_rows: int, reach: float, look: _Look) -> None:
+    """Draw the axis below, faint lines at the ticks, and for changes the zero line."""
+    span = look.span
+    ticks = _place_ticks(span, reach)
+    # A mean at the very end of a scale still shows its whole dot.
+    axes.set_xlim((-reach, reach) if span is None else (span[0] - 0.1, span[1] + 0.1))
     axes.set_ylim(-0.5, k_rows - 0.5)
     axes.set_yticks([])
     axes.set_xticks(
-        ticks, labels=[format_number(tick) for tick in ticks], **look.font(12, look.palette.muted)
+        ticks, labels=[look.format_number(tick) for tick in ticks], **look.font(12, look.palette.muted)
     )
     axes.tick_params(axis="x", length=0, pad=6)
     axes.set_xlabel(_one_line(look.words.axis), labelpad=8, **look.font(12.5, look.palette.ink))
@@ -168,7 +180,8 @@ def _draw_frame(
         axes.spines[name].set_visible(False)
     axes.spines["bottom"].set_color(look.palette.line)
     for tick in ticks:
-        color, linewidth = (look.palette.muted, 1.4) if tick == 0 else (look.palette.line, 0.8)
+        zero = span is None and tick == 0
+        color, linewidth = (look.palette.muted, 1.4) if zero else (look.palette.line, 0.8)
         axes.axvline(tick, color=color, linewidth=linewidth, zorder=0)
 
 

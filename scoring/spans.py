@@ -56,11 +56,7 @@ def exposes_few(rows: Sequence[Row], floor: int) -> bool:
     light = sorted((atom for atom in atoms if atom.weight < floor), key=lambda atom: -atom.weight)
     if not light:
         return False
-    base = _Basis()
-    base.add_atoms(atom for atom in atoms if atom.weight >= floor)
-    whole = base.copy()
-    whole.add_atoms(light)
-    return _is_exposed(base, light, floor - 1, whole.rank)
+    return _is_exposed(_beside([atom for atom in atoms if atom.weight >= floor], light), floor - 1)
 
 
 def connected_rows(row: Row, rows: Iterable[Row]) -> list[Row]:
@@ -106,36 +102,37 @@ def _columns(rows: Sequence[Row], numbers: tuple[int, ...]) -> tuple[Vector, ...
 class _Basis:
     """A growing set of independent columns, kept in whole numbers so that every rank is exact."""
 
-    def __init__(self, pivots: dict[int, Vector] | None = None) -> None:
-        self.pivots = dict(pivots or {})
-
-    @property
-    def rank(self) -> int:
-        return len(self.pivots)
-
-    def copy(self) -> "_Basis":
-        """A basis that can grow without changing this one."""
-        return _Basis(self.pivots)
-
-    def add(self, column: Vector) -> None:
-        """Add a column if it is independent of those before."""
-        rest = dict(column)
-        while rest:
-            lead = min(rest)
-            pivot = self.pivots.get(lead)
-            if pivot is None:
-                divisor = gcd(*rest.values())
-                self.pivots[lead] = {place: value // divisor for place, value in rest.items()}
-                return
-            rest = _eliminate(rest, pivot, lead)
-
-    def add_atoms(self, atoms: Iterable[_Atom]) -> bool:
-        """Add all columns of some atoms; whether one of them was independent."""
-        before = self.rank
+    def __init__(self, atoms: Iterable[_Atom] = ()) -> None:
+        self.pivots: dict[int, Vector] = {}
         for atom in atoms:
-            for column in atom.columns:
-                self.add(column)
-        return self.rank > before
+            self.add(atom)
+
+    def add(self, atom: _Atom) -> bool:
+        """Add the columns of an atom; whether one of them was independent of those before."""
+        before = len(self.pivots)
+        for column in atom.columns:
+            rest = self.reduce(column)
+            if rest:
+                divisor = gcd(*rest.values())
+                self.pivots[min(rest)] = {place: value // divisor for place, value in rest.items()}
+        return len(self.pivots) > before
+
+    def reduce(self, column: Vector) -> Vector:
+        """The column without what the basis explains: no entry at any pivot's place, empty when it is dependent."""
+        rest = dict(column)
+        explained = rest.keys() & self.pivots.keys()
+        while explained:
+            lead = min(explained)
+            rest = _eliminate(rest, self.pivots[lead], lead)
+            explained = rest.keys() & self.pivots.keys()
+        return rest
+
+
+def _beside(fixed: Iterable[_Atom], free: Iterable[_Atom]) -> list[_Atom]:
+    """The free atoms in the space that the fixed ones leave over; those that add nothing to the fixed ones are left out."""
+    basis = _Basis(fixed)
+    reduced = (_Atom(atom.weight, tuple(filter(None, map(basis.reduce, atom.columns)))) for atom in free)
+    return [atom for atom in reduced if atom.columns]
 
 
 def _eliminate(column: Vector, pivot: Vector, lead: int) -> Vector:
@@ -151,46 +148,41 @@ def _eliminate(column: Vector, pivot: Vector, lead: int) -> Vector:
     return result
 
 
-def _is_exposed(base: _Basis, free: Sequence[_Atom], budget: int, rank: int) -> bool:
-    """Whether leaving out free atoms of at most `budget` people lowers the rank of base and free together.
+def _is_exposed(atoms: Sequence[_Atom], budget: int) -> bool:
+    """Whether leaving out atoms of at most `budget` people lowers the rank of them all.
 
     A set U lowers the rank exactly when every set of atoms that spans the space has an atom in U. So disjoint spanning sets are
-    taken from the free atoms one after another: U needs an atom of each, and when their lightest atoms together exceed the
-    budget there is no such U. Otherwise U must contain one atom of the first spanning set, and each is tried in turn; an atom
-    that was tried is kept from then on, so no U is looked at twice.
+    taken one after another: U needs an atom of each, and when their lightest atoms together exceed the budget there is no such
+    U. Otherwise U must contain one atom of the first spanning set, and each is tried in turn; an atom that was tried is kept
+    from then on, so no U is looked at twice.
     """
-    if base.rank == rank:
+    if not atoms:
         return False
-    first, left = _take_spanning(base, free, rank)
-    if not first:
-        return True
-    spanning: Sequence[_Atom] = first
-    needed = 0
+    rank = len(_Basis(atoms).pivots)
+    first, left = _take_spanning(atoms, rank)
+    spanning, needed = first, 0
     while spanning:
         needed += min(atom.weight for atom in spanning)
         if needed > budget:
             return False
-        spanning, left = _take_spanning(base, left, rank)
-    tried: list[_Atom] = []
-    for atom in first:
-        if atom.weight <= budget:
-            kept = base.copy()
-            kept.add_atoms(tried)
-            rest = [
-                other for other in free if other is not atom and all(other is not known for known in tried)
-            ]
-            if _is_exposed(kept, rest, budget - atom.weight, rank):
-                return True
-        tried.append(atom)
+        spanning, left = _take_spanning(left, rank)
+    for position, atom in enumerate(first):
+        if atom.weight > budget:
+            continue
+        rest = [other for other in atoms if all(other is not known for known in first[: position + 1])]
+        if len(_Basis([*first[:position], *rest]).pivots) < rank:
+            return True
+        if _is_exposed(_beside(first[:position], rest), budget - atom.weight):
+            return True
     return False
 
 
-def _take_spanning(base: _Basis, free: Sequence[_Atom], rank: int) -> tuple[list[_Atom], list[_Atom]]:
-    """Atoms that together with the base span the space, and the atoms left over; no atoms where the free do not suffice."""
-    basis, taken, left = base.copy(), list[_Atom](), list[_Atom]()
-    for atom in free:
-        if basis.rank < rank and basis.add_atoms([atom]):
+def _take_spanning(atoms: Sequence[_Atom], rank: int) -> tuple[list[_Atom], list[_Atom]]:
+    """Atoms that span a space of this rank, and the atoms left over; no atoms where they do not suffice."""
+    basis, taken, left = _Basis(), list[_Atom](), list[_Atom]()
+    for atom in atoms:
+        if len(basis.pivots) < rank and basis.add(atom):
             taken.append(atom)
         else:
             left.append(atom)
-    return (taken if basis.rank == rank else [], left)
+    return (taken if len(basis.pivots) == rank else [], left)

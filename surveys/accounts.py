@@ -1,7 +1,7 @@
 """People who sign in: passwords, sessions, memberships, and how often something may be tried."""
 
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from hashlib import sha256
@@ -9,7 +9,7 @@ from typing import Protocol
 
 from sqlalchemy import delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy.orm import Session
 
 from surveys.addresses import normalise_email
 from surveys.database import as_utc
@@ -20,9 +20,6 @@ MINIMUM_PASSWORD = 12
 # A hash takes longer the longer the password is; nobody types more than this.
 MAXIMUM_PASSWORD = 1024
 SESSION_LIFETIME = timedelta(hours=12)
-IDLE_LIFETIME = timedelta(hours=2)
-# Seen is written at most this often, so that reading pages does not mean writing rows.
-SEEN_STEP = timedelta(minutes=5)
 
 
 class Hasher(Protocol):
@@ -67,14 +64,6 @@ class Argon2Hasher:
     def needs_rehash(self, password_hash: str) -> bool:
         """Whether the hash was made with weaker settings than today's."""
         return self._hasher.check_needs_rehash(password_hash)
-
-
-@dataclass(frozen=True)
-class StartedSession:
-    """A fresh session with its token, which belongs into the browser's cookie and nowhere else."""
-
-    user_session: UserSession
-    token: str = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -173,48 +162,34 @@ def find_user(session: Session, email: str) -> User | None:
     return session.scalar(select(User).where(User.email == address)) if address is not None else None
 
 
-def start_session(session: Session, user: User, *, now: datetime) -> StartedSession:
-    """Open a session after a sign-in; the token is new each time, so that one planted before is worth nothing."""
+def start_session(session: Session, user: User, *, now: datetime) -> str:
+    """Open a session after a sign-in and give its token, of which only a hash is kept.
+
+    The token is new each time, so that one planted in the browser before is worth nothing.
+    """
     moment = as_utc(now)
     token = secrets.token_urlsafe(32)
-    user_session = UserSession(
-        token_hash=_hash(token),
-        user=user,
-        created_at=moment,
-        last_seen_at=moment,
-        expires_at=moment + SESSION_LIFETIME,
+    opened = UserSession(
+        token_hash=_hash(token), user_id=user.id, created_at=moment, expires_at=moment + SESSION_LIFETIME
     )
-    session.add(user_session)
+    session.add(opened)
     session.flush()
-    return StartedSession(user_session, token)
+    return token
 
 
-def find_session(session: Session, token: str, *, now: datetime) -> UserSession | None:
-    """The session behind a token, if it still holds; reading only, so that it works in a read-only transaction."""
-    moment = as_utc(now)
+def find_session(session: Session, token: str, *, now: datetime) -> User | None:
+    """The user who is signed in with this token, if the session still holds; nothing is written."""
     statement = (
-        select(UserSession)
-        .where(UserSession.token_hash == _hash(token))
-        .options(joinedload(UserSession.user))
+        select(User)
+        .join(UserSession, UserSession.user_id == User.id)
+        .where(
+            UserSession.token_hash == _hash(token),
+            UserSession.revoked_at.is_(None),
+            UserSession.expires_at > as_utc(now),
+            User.disabled_at.is_(None),
+        )
     )
-    found = session.scalar(statement)
-    if found is None or found.revoked_at is not None or found.user.disabled_at is not None:
-        return None
-    if moment >= found.expires_at or moment >= found.last_seen_at + IDLE_LIFETIME:
-        return None
-    return found
-
-
-def needs_touch(user_session: UserSession, *, now: datetime) -> bool:
-    """Whether it is time to write that the session was used."""
-    return as_utc(now) >= user_session.last_seen_at + SEEN_STEP
-
-
-def touch_session(session: Session, token: str, *, now: datetime) -> None:
-    """Write that the session was used, so that it does not end as idle; it may have been read in another transaction."""
-    session.execute(
-        update(UserSession).where(UserSession.token_hash == _hash(token)).values(last_seen_at=as_utc(now))
-    )
+    return session.scalar(statement)
 
 
 def end_session(session: Session, token: str, *, now: datetime) -> None:

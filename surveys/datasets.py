@@ -3,19 +3,20 @@
 What is read here is confidential and pseudonymous; nothing of it may be shown before a release or the floor has cut it.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import json
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, joinedload
 
 from instruments.errors import N_
-from instruments.model import Instrument, Role, WaveKind
+from instruments.model import Instrument, Missing, Role, WaveKind
 from surveys.errors import SurveyError
-from surveys.models import Answer, Response, ResponseState, Wave
-from surveys.waves import instrument_of
+from surveys.models import Answer, Cohort, Program, Response, ResponseState, Wave
+from surveys.waves import floor_of, instrument_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,6 +63,17 @@ class _ResponseRow:
     role: Role
     locale: str
     wave: Wave
+
+
+def closed_waves(session: Session, program: Program) -> list[Wave]:
+    """Every wave of a programme that has been closed, by cohort and time."""
+    found = session.scalars(
+        select(Wave)
+        .join(Cohort, Cohort.id == Wave.cohort_id)
+        .where(Cohort.program_id == program.id, Wave.closed_at.is_not(None))
+        .options(joinedload(Wave.cohort).joinedload(Cohort.program))
+    )
+    return _checked(found, closed_only=True)
 
 
 def item_frame(
@@ -113,7 +125,7 @@ def answer_rows(
     """
     chosen = _checked(waves, closed_only=closed_only)
     forms = {
-        (wave.id, role): _rated_items(instrument_of(wave, folders=folders), wave, role)
+        (wave.id, role): rated_items(instrument_of(wave, folders=folders), wave, role)
         for wave in chosen
         for role in Role
     }
@@ -136,30 +148,40 @@ def answer_rows(
     ]
 
 
-def small_cells(frame: "pd.DataFrame", floors: Mapping[tuple[str, WaveKind], int]) -> frozenset[Cell]:
-    """The cells (cohort, role, wave) of the waves in `floors` with fewer respondents, or fewer pairs, than their floor.
+def frame_above_floor(
+    session: Session, waves: Iterable[Wave], *, folders: Sequence[Path] = ()
+) -> "tuple[pd.DataFrame, frozenset[Cell]]":
+    """The item frame of closed waves without the cells below their floor, and those cells.
 
-    A cell in which nobody answered is among them, so the list does not tell four from none.
+    A cell is a cohort, role and wave; it needs as many people, and as many pairs, as were promised. One in which nobody answered
+    is among those left out, so the list does not tell four from none. Raises WaveStillOpenError.
     """
-    people = {
-        (str(cohort), Role(role), WaveKind(wave)): min(rows["respondent"].nunique(), rows["pair"].nunique())
-        for (cohort, role, wave), rows in frame.groupby(["cohort", "role", "wave"], sort=False)
-    }
-    return frozenset(
-        (cohort, role, kind)
-        for (cohort, kind), floor in floors.items()
+    chosen = _checked(waves, closed_only=True)
+    frame = item_frame(session, chosen, folders=folders)
+    counted = frame.groupby(["cohort", "role", "wave"], sort=False)[["respondent", "pair"]].nunique()
+    smallest = counted.min(axis=1).to_dict()
+    small = frozenset(
+        (wave.cohort_id, role, wave.kind)
+        for wave in chosen
         for role in Role
-        if people.get((cohort, role, kind), 0) < floor
+        if instrument_of(wave, folders=folders).has_form(wave.kind, role)
+        and smallest.get((wave.cohort_id, role.value, wave.kind.value), 0) < floor_of(wave)
     )
-
-
-def without_cells(frame: "pd.DataFrame", cells: frozenset[Cell]) -> "pd.DataFrame":
-    """The frame without the rows of the given cells, its rows numbered anew."""
-    left_out = [
-        (cohort, Role(role), WaveKind(wave)) in cells
-        for cohort, role, wave in zip(frame["cohort"], frame["role"], frame["wave"], strict=True)
+    kept = [
+        (cohort, Role(role), WaveKind(kind)) not in small
+        for cohort, role, kind in zip(frame["cohort"], frame["role"], frame["wave"], strict=True)
     ]
-    return frame.loc[[not out for out in left_out]].reset_index(drop=True)
+    return frame.loc[kept].reset_index(drop=True), small
+
+
+def by_questionnaire(waves: Iterable[Wave]) -> list[list[Wave]]:
+    """The waves grouped by the exact questionnaire they ask: version, digest and picks."""
+    groups: dict[tuple[str, str, str, str], list[Wave]] = {}
+    for wave in waves:
+        picks = json.dumps(wave.picks, sort_keys=True)
+        key = (wave.instrument_id, wave.instrument_version, wave.instrument_digest, picks)
+        groups.setdefault(key, []).append(wave)
+    return [groups[key] for key in sorted(groups)]
 
 
 def _checked(waves: Iterable[Wave], *, closed_only: bool) -> list[Wave]:
@@ -172,7 +194,7 @@ def _checked(waves: Iterable[Wave], *, closed_only: bool) -> list[Wave]:
     return chosen
 
 
-def _rated_items(instrument: Instrument, wave: Wave, role: Role) -> tuple[str, ...]:
+def rated_items(instrument: Instrument, wave: Wave, role: Role) -> tuple[str, ...]:
     """The items that the wave asks of the role and that are answered by a code."""
     if not instrument.has_form(wave.kind, role):
         return ()
@@ -185,7 +207,7 @@ def _asked_items(waves: Sequence[Wave], folders: Sequence[Path]) -> list[str]:
     asked: dict[str, None] = {}
     for wave in waves:
         instrument = instrument_of(wave, folders=folders)
-        of_wave = {item for role in Role for item in _rated_items(instrument, wave, role)}
+        of_wave = {item for role in Role for item in rated_items(instrument, wave, role)}
         asked.update(dict.fromkeys(item.id for item in instrument.items if item.id in of_wave))
     return list(asked)
 
@@ -210,10 +232,12 @@ def _read_responses(session: Session, waves: Sequence[Wave]) -> list[_ResponseRo
     return sorted(rows, key=lambda row: (place[row.wave.id], row.role.value, row.respondent, row.pair))
 
 
-def _read_answers(session: Session, waves: Sequence[Wave]) -> Iterable[tuple[str, str, int | None, object]]:
+def _read_answers(
+    session: Session, waves: Sequence[Wave]
+) -> Iterable[tuple[str, str, int | None, Missing | None]]:
     """The stored answers of the submitted responses of the waves."""
     return session.execute(
         select(Answer.response_key, Answer.item_id, Answer.code, Answer.missing)
         .join(Response, Response.key == Answer.response_key)
         .where(Response.wave_id.in_([wave.id for wave in waves]), Response.state == ResponseState.SUBMITTED)
-    ).tuples()
+    ).all()

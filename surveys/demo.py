@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from instruments.answers import AnswerValue
 from instruments.model import Form, Instrument, Item, Missing, Role, WaveKind
 from surveys import invitations, programs, responses, waves
-from surveys.models.program import Cohort, Pair, Program, Wave
+from surveys.models.program import Cohort, Pair, Participant, Program, Wave
 from surveys.pseudonyms import Pseudonyms
 
 if TYPE_CHECKING:
@@ -69,6 +69,9 @@ WAVES = (
 )
 FIELDWORK = dt.timedelta(days=10)
 
+# The open wave keeps one unanswered link for each of these.
+READY_LINKS = ((Role.MENTOR, "ur"), (Role.MENTEE, "de"))
+
 # (name, the locale they read): invented people; a demo's partner names should be as mixed as real ones.
 MENTORS = (
     ("Ayesha Siddiqui", "ur"), ("Jonas Weber", "de"), ("Camille Laurent", "fr"), ("Lucía Romero", "es"),
@@ -115,7 +118,7 @@ def seed_demo(
         instrument=instrument,
         now=now,
     )
-    tokens: dict[tuple[str, str], str] = {}
+    tokens: dict[tuple[Role, str], str] = {}
     scheduled: list[tuple[Wave, CohortPlan]] = []
     people: dict[str, Simulated] = {}
     for plan in COHORTS:
@@ -138,7 +141,7 @@ def seed_demo(
             waves.close_wave(session, wave, now=wave.closes_at)
             session.flush()
             freeze(wave, wave.closes_at)
-    return Demo(program, tokens[Role.MENTOR, "ur"], tokens[Role.MENTEE, "de"])
+    return Demo(program, *(tokens[link] for link in READY_LINKS))
 
 
 def _add_pairs(
@@ -163,7 +166,7 @@ def _person(
     plan: CohortPlan,
     number: int,
     now: dt.datetime,
-) -> object:
+) -> Participant:
     """One invented participant with an address under the reserved example domain."""
     name, locale = names[(number * 5 + plan.n_pairs) % len(names)] if number else names[0]
     first, _, last = name.partition(" ")
@@ -218,22 +221,21 @@ def _answer_wave(
     pseudonyms: Pseudonyms,
     people: Mapping[str, Simulated],
     rng: "np.random.Generator",
-) -> dict[tuple[str, str], str]:
+) -> dict[tuple[Role, str], str]:
     """Invite everybody and let those who take part answer; returns tokens that stay unanswered, by role and locale."""
-    rate = {kind: rate for kind, _, rate in WAVES}[WaveKind(wave.kind)]
-    unanswered: dict[tuple[str, str], str] = {}
+    rate = {kind: rate for kind, _, rate in WAVES}[wave.kind]
+    unanswered: dict[tuple[Role, str], str] = {}
     for issued in invitations.issue_invitations(session, wave, now=wave.opens_at):
         person = programs.get_participant(session, issued.participant_id)
         role = Role(person.role)
+        wished = (person.contact.locale if person.contact else None) or instrument.source_locale
+        locale = wished if wished in instrument.locales else instrument.source_locale
         simulated = people[f"{issued.pair_id}/{role.value}"]
         safety = simulated.traits.get("PS", 0.0)
-        reserved = WaveKind(wave.kind) is WaveKind.T3A and (role.value, person.contact.locale) in {
-            ("mentor", "ur"),
-            ("mentee", "de"),
-        }
+        reserved = wave.kind is WaveKind.T3A and (role, wished) not in unanswered and (role, wished) in READY_LINKS
         takes_part = rng.random() < min(0.99, rate + 0.05 * safety)
         if reserved or not takes_part:
-            unanswered.setdefault((role.value, person.contact.locale), issued.token)
+            unanswered.setdefault((role, wished), issued.token)
             continue
         form = waves.form_of(wave, role, instrument)
         responses.submit_response(
@@ -241,7 +243,7 @@ def _answer_wave(
             issued.invitation,
             _draw_answers(rng, instrument, form, simulated, plan.effect),
             pseudonyms=pseudonyms,
-            locale=person.contact.locale,
+            locale=locale,
             now=wave.opens_at + dt.timedelta(days=float(rng.uniform(0.2, 2.8))),
         )
     return unanswered

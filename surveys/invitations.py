@@ -92,7 +92,7 @@ def find_invitation(session: Session, token: str, *, now: datetime) -> Invitatio
     statement = (
         select(Invitation)
         .where(Invitation.token_hash == hash_token(token))
-        .options(joinedload(Invitation.wave))
+        .options(joinedload(Invitation.wave), joinedload(Invitation.participant))
     )
     invitation = session.scalar(statement)
     if invitation is None:
@@ -102,9 +102,9 @@ def find_invitation(session: Session, token: str, *, now: datetime) -> Invitatio
 
 
 def check_invitation(invitation: Invitation, now: datetime) -> None:
-    """Raise InvitationError if the invitation is revoked or expired at this moment."""
+    """Raise InvitationError if the invitation is revoked or expired at this moment, or its owner has left the surveys."""
     moment = as_utc(now)
-    if invitation.revoked_at is not None:
+    if invitation.revoked_at is not None or invitation.participant.surveys_ended_on is not None:
         raise InvitationError("revoked")
     own_end = invitation.expires_at is not None and moment >= invitation.expires_at
     if own_end or moment >= ended_at(invitation.wave) + LINK_GRACE:
@@ -150,11 +150,11 @@ def revoke_invitation(
     record_event(session, AuditAction.INVITATION_REVOKED, now=now, actor=actor, program=program, wave=wave)
 
 
-def partner_name(session: Session, invitation: Invitation) -> str | None:
-    """The full name of the partner whom the questions are about; None once it has been destroyed."""
+def partner_name(session: Session, invitation: Invitation) -> str:
+    """The full name of the partner whom the questions are about; empty once it has been destroyed."""
     pair = session.get_one(Pair, invitation.pair_id)
     partner = pair.mentee if pair.mentor_id == invitation.participant_id else pair.mentor
-    return partner.contact.name if partner.contact is not None else None
+    return partner.contact.name if partner.contact is not None else ""
 
 
 def _eligible(session: Session, wave: Wave, folders: Sequence[Path]) -> list[tuple[Pair, Participant]]:

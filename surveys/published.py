@@ -1,4 +1,4 @@
-"""What a release says: how far its numbers are rounded, how it is written down, and how it is read again. Pure Python.
+"""What a release says: how far its numbers are rounded, how it is written down, and how it is read again.
 
 Rounding is a step of publication, made once here; computation before it and pages after it keep every digit they are given.
 
@@ -21,10 +21,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from sqlalchemy import select
+from sqlalchemy.orm import Session, joinedload
+
 from instruments.errors import N_
 from instruments.model import Role, WaveKind
 from surveys.errors import SurveyError
-from surveys.models import Release
+from surveys.models import Cohort, Program, Release, Wave
 
 RULES_VERSION = "1"
 NOT_SHOWN: Mapping[str, Any] = {"shown": False}
@@ -88,18 +91,28 @@ class ChangeCell:
 
 @dataclass(frozen=True)
 class ScaleRelease:
-    """One scale of one role; `change` is None where no earlier closed wave asked the same in the same words."""
+    """One scale of one role; `change` is None where no earlier closed wave asked the same in the same words.
+
+    `minimum` and `maximum` are the ends of the scale's range in points.
+    """
 
     scale_id: str
+    minimum: float
+    maximum: float
     level: LevelCell
     change: ChangeCell | None
 
 
 @dataclass(frozen=True)
 class RoleRelease:
-    """What one role's answers say; `response_rate` is in per cent, in steps of ten, None where it would say too much."""
+    """What one role's answers say.
+
+    `response_rate` is in per cent, in steps of ten, None where the role is small or too few of it have answered for anything
+    to be shown; like a mean it may be a bound.
+    """
 
     response_rate: int | None
+    response_rate_bound: Bound | None
     scales: Mapping[str, ScaleRelease]
 
 
@@ -218,12 +231,47 @@ def read_release(release: Release) -> ReleaseView:
     )
 
 
+def release_of(session: Session, wave: Wave) -> ReleaseView | None:
+    """The frozen release of a wave, or None if there is none yet; raises ReleaseDamagedError."""
+    release = find_release(session, wave.id)
+    return None if release is None else read_release(release)
+
+
+def releases_of(session: Session, program: Program) -> tuple[ReleaseView, ...]:
+    """Every frozen release of a programme, by cohort and then by the order of the waves; raises ReleaseDamagedError."""
+    found = session.scalars(
+        select(Release)
+        .join(Release.wave)
+        .join(Wave.cohort)
+        .where(Cohort.program_id == program.id)
+        .options(joinedload(Release.wave))
+    )
+    order = {cohort.id: place for place, cohort in enumerate(cohorts_of(session, program))}
+    views = [read_release(release) for release in found]
+    return tuple(sorted(views, key=lambda view: (order[view.cohort_id], list(WaveKind).index(view.wave))))
+
+
+def find_release(session: Session, wave_id: str) -> Release | None:
+    """The stored release of a wave."""
+    return session.scalars(
+        select(Release).where(Release.wave_id == wave_id).options(joinedload(Release.wave))
+    ).one_or_none()
+
+
+def cohorts_of(session: Session, program: Program) -> list[Cohort]:
+    """The cohorts of a programme in the order of their start."""
+    found = session.scalars(select(Cohort).where(Cohort.program_id == program.id))
+    return sorted(found, key=lambda cohort: (cohort.starts_on or dt.date.max, cohort.name, cohort.id))
+
+
 def as_text(view: ReleaseView) -> str:
     """A release as lines for a terminal, in English: everything it says and nothing more."""
     head = f"{view.wave.value} · {view.instrument_id} {view.instrument_version} · frozen on {view.frozen_on.isoformat()}"
     lines = [head, f"Groups of fewer than {view.floor} are not shown.", ""]
     for role, content in view.roles.items():
-        rate = "" if content.response_rate is None else f", about {content.response_rate} % answered"
+        rate = "" if content.response_rate is None else f", {content.response_rate} % answered"
+        if content.response_rate_bound is not None:
+            rate = f", {content.response_rate_bound}{rate.removeprefix(',')}"
         lines.append(f"{role.value}s{rate}")
         lines.append(f"  {'scale':<14}{'n':>4}  {'mean':<16}{'n':>4}  change")
         lines.extend(f"  {line}" for line in _scale_lines(content))
@@ -250,7 +298,9 @@ def _cell_text(cell: LevelCell | ChangeCell, decimals: int, sign: str = "") -> s
     """A mean with its interval, or the words for a cell that is not shown."""
     if not cell.shown or cell.mean is None:
         return "not shown"
-    text = f"{cell.bound + ' ' if cell.bound else ''}{cell.mean:{sign}.{decimals}f}"
+    text = f"{cell.mean:{sign}.{decimals}f}"
+    if cell.bound is not None:
+        text = f"{cell.bound} {text}"
     if cell.low is not None and cell.high is not None:
         text += f" ({cell.low:{sign}.{decimals}f} to {cell.high:{sign}.{decimals}f})"
     return text
@@ -269,12 +319,15 @@ def _read_role(content: Mapping[str, Any]) -> RoleRelease:
     scales = {
         scale_id: ScaleRelease(
             scale_id,
+            cells["minimum"],
+            cells["maximum"],
             LevelCell(**cells["level"]),
             None if cells["change"] is None else _read_change(cells["change"]),
         )
         for scale_id, cells in content["scales"].items()
     }
-    return RoleRelease(content["response_rate"], scales)
+    rate = content["response_rate"] or {"percent": None, "bound": None}
+    return RoleRelease(rate["percent"], rate["bound"], scales)
 
 
 def _read_change(cell: Mapping[str, Any]) -> ChangeCell:

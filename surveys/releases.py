@@ -1,34 +1,27 @@
 """Freezing what a closed wave may say, once, and reading only that: no page computes anything from answers.
 
-A release is decided by the rules of `scoring.disclosure` over everything the programme has published before. What a cell of it
-says is rounded in `published`. Scales only, in this version: single items, distributions and organisation-wide totals are not
-released, so the questions that they raise (what a total minus its parts leaves) do not arise from this menu.
+A release is decided by the rules of `scoring.disclosure` over everything the programme has published before; `published` rounds
+what a cell of it says. Scales only, in this version: single items, distributions and organisation-wide totals are not released.
 
-Scales that share items are differences of one another, so they stand in one family and are checked under one name: an anchor
-scale is shown only for a group that does not differ by one to four people from the group of its longer sister.
-
-One person counts once: who answers for several pairs enters with the average over these pairs.
+The unit of a mean is one person about one pair, as in the data package. What the rules count is people: who answers for several
+pairs is one person, and where somebody does, correspondingly more answers have to stand between two published numbers.
 """
 
 import datetime as dt
-import itertools
-import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy.orm import Session
 
-from instruments.model import Instrument, Role, Scale, WaveKind
+from instruments.model import Role, WaveKind
 from surveys.audit import AuditAction, record_event
 from surveys.datasets import WaveStillOpenError, item_frame
 from surveys.models import (
     Cohort,
-    Invitation,
-    Participant,
     Program,
     PublishedGroup,
     Release,
@@ -50,17 +43,18 @@ from surveys.published import (
     Verdict,
     as_text,
     digest_of,
+    find_release,
     publish_change,
     publish_level,
-    read_release,
+    release_of,
+    releases_of,
 )
-from surveys.waves import instrument_of
+from surveys.release_menu import Candidate, CandidateName, ScoredWave, list_candidates
+from surveys.reports import CohortComparison, CohortContrast, CohortRow, compare_cohorts
+from surveys.waves import floor_of, instrument_of, response_rates
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from scoring.disclosure import Cell
-    from scoring.scales import IntegerScores, ScoreSet
 
 __all__ = [
     "ChangeCell",
@@ -76,195 +70,6 @@ __all__ = [
     "releases_of",
 ]
 
-RATE_FROM = 10
-EVERYONE_COUNTED = "level"
-
-
-# --- reading --------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class CohortRow:
-    """One cohort in a comparison; `released` is False while its wave is not closed, and then nothing is shown.
-
-    `change` is None where this wave has nothing earlier to be compared with.
-    """
-
-    cohort_id: str
-    cohort_name: str
-    released: bool
-    level: LevelCell
-    change: ChangeCell | None
-
-
-@dataclass(frozen=True)
-class CohortContrast:
-    """How much more the first cohort changed than the second, computed from their published figures alone."""
-
-    first_cohort_id: str
-    second_cohort_id: str
-    difference: float
-    low: float
-    high: float
-    df: float
-    verdict: Verdict
-
-
-@dataclass(frozen=True)
-class CohortComparison:
-    """All cohorts of a programme side by side on one scale, role and wave, from frozen releases only.
-
-    `contrasts` holds each pair of cohorts that can be compared: both changes shown from the same wave with an interval of
-    their own, at least ten people in each and, together, as many as the gate for contrasts asks.
-    """
-
-    scale_id: str
-    role: Role
-    wave: WaveKind
-    rows: tuple[CohortRow, ...]
-    contrasts: tuple[CohortContrast, ...]
-
-
-def release_of(session: Session, wave: Wave) -> ReleaseView | None:
-    """The frozen release of a wave, or None if there is none yet; raises ReleaseDamagedError."""
-    release = _find_release(session, wave.id)
-    return None if release is None else read_release(release)
-
-
-def releases_of(session: Session, program: Program) -> tuple[ReleaseView, ...]:
-    """Every frozen release of a programme, by cohort and then by the order of the waves; raises ReleaseDamagedError."""
-    found = session.scalars(
-        select(Release)
-        .join(Release.wave)
-        .join(Wave.cohort)
-        .where(Cohort.program_id == program.id)
-        .options(joinedload(Release.wave))
-    )
-    order = {cohort.id: place for place, cohort in enumerate(_cohorts(session, program))}
-    views = [read_release(release) for release in found]
-    return tuple(sorted(views, key=lambda view: (order[view.cohort_id], list(WaveKind).index(view.wave))))
-
-
-def compare_cohorts(
-    session: Session,
-    program: Program,
-    scale_id: str,
-    role: Role,
-    *,
-    to_wave: WaveKind,
-    from_wave: WaveKind | None = None,
-) -> CohortComparison:
-    """Lay the released figures of all cohorts side by side; `from_wave` keeps only changes that start there.
-
-    Every cohort of the programme has its row, in the order of their start. Raises ReleaseDamagedError.
-    """
-    views = {view.cohort_id: view for view in releases_of(session, program) if view.wave == to_wave}
-    rows = []
-    for cohort in _cohorts(session, program):
-        view = views.get(cohort.id)
-        scale = view.scale(role, scale_id) if view else None
-        change = scale.change if scale else None
-        if change is not None and change.shown and from_wave not in {None, change.from_wave}:
-            change = ChangeCell(shown=False)
-        level = scale.level if scale else LevelCell(shown=False)
-        rows.append(CohortRow(cohort.id, cohort.name, view is not None, level, change))
-    versions = {view.cohort_id: (view.instrument_id, view.instrument_version) for view in views.values()}
-    contrasts = [
-        contrast
-        for first, second in itertools.combinations(rows, 2)
-        if versions.get(first.cohort_id) == versions.get(second.cohort_id)
-        for contrast in _contrast_of(first, second)
-    ]
-    return CohortComparison(scale_id, Role(role), WaveKind(to_wave), tuple(rows), tuple(contrasts))
-
-
-def _contrast_of(first: CohortRow, second: CohortRow) -> Iterator[CohortContrast]:
-    """The contrast of two cohorts, if their published figures and their size allow one.
-
-    Welch's t from published means and half widths: a half width divided by its t quantile is the standard error, to the
-    rounding of the second decimal. It discloses nothing, since everybody who sees the page could compute it.
-    """
-    from scipy.stats import t
-
-    from scoring.cohorts import verdict_for
-    from scoring.gates import allowed
-
-    a, b = _contrastable(first.change), _contrastable(second.change)
-    if a is None or b is None or a[0] != b[0] or not allowed(a[1] + b[1], "cohort_contrast"):
-        return
-    errors = [(half / float(t.ppf(0.975, n - 1))) ** 2 for _, n, _, half in (a, b)]
-    n_a, n_b = a[1], b[1]
-    difference, variance = a[2] - b[2], sum(errors)
-    df = variance**2 / (errors[0] ** 2 / (n_a - 1) + errors[1] ** 2 / (n_b - 1))
-    half = float(t.ppf(0.975, df)) * math.sqrt(variance)
-    low, high = difference - half, difference + half
-    yield CohortContrast(
-        first.cohort_id, second.cohort_id, difference, low, high, df, verdict_for(difference, low, high)
-    )
-
-
-def _contrastable(change: ChangeCell | None) -> tuple[WaveKind, int, float, float] | None:
-    """First wave, n, mean and half width of a change whose figures are enough for a contrast."""
-    if change is None or not change.shown or change.interval_kind != "t" or change.n is None:
-        return None
-    if change.n < FULL_REPORT or change.from_wave is None or change.mean is None:
-        return None
-    if change.low is None or change.high is None:
-        return None
-    return change.from_wave, change.n, change.mean, (change.high - change.low) / 2
-
-
-def _cohorts(session: Session, program: Program) -> list[Cohort]:
-    """The cohorts of a programme in the order of their start."""
-    found = session.scalars(select(Cohort).where(Cohort.program_id == program.id))
-    return sorted(found, key=lambda cohort: (cohort.starts_on or dt.date.max, cohort.name, cohort.id))
-
-
-def _find_release(session: Session, wave_id: str) -> Release | None:
-    """The stored release of a wave."""
-    return session.scalars(
-        select(Release).where(Release.wave_id == wave_id).options(joinedload(Release.wave))
-    ).one_or_none()
-
-
-# --- freezing -------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class _Scored:
-    """One closed wave of the cohort with its questionnaire and its scores."""
-
-    wave: Wave
-    instrument: Instrument
-    scores: "ScoreSet | None"
-
-    def asks(self, scale: Scale, role: Role) -> bool:
-        """Whether this wave asks the role every item of the scale."""
-        return scale in self.instrument.scales_scored(self.wave.kind, role, self.wave.picks)
-
-    def select(self, scale_id: str, role: Role) -> "tuple[pd.Series, IntegerScores | None]":
-        """Scores of those who have one, indexed by respondent and pair."""
-        import pandas as pd
-
-        if self.scores is None or scale_id not in self.scores.widths:
-            empty = pd.MultiIndex.from_arrays([[], []], names=["respondent", "pair"])
-            return pd.Series([], index=empty, dtype="float64"), None
-        values, exact = self.scores.select(scale_id, role=role.value, wave=self.wave.kind.value)
-        return values.dropna(), exact
-
-
-@dataclass(frozen=True)
-class _Candidate:
-    """A number that might be released, with the people and pairs behind it."""
-
-    role: Role
-    scale: Scale
-    kind: Literal["level", "change"]
-    cell: "Cell"
-    rows: "pd.MultiIndex"
-    now: _Scored
-    before: _Scored | None
-
 
 def freeze_release(
     session: Session, wave: Wave, *, now: dt.datetime, folders: Sequence[Path] = (), actor: User | None = None
@@ -277,12 +82,12 @@ def freeze_release(
     if wave.closed_at is None:
         raise WaveStillOpenError(kind=wave.kind.value)
     program = _take_turn(session, wave)
-    existing = _find_release(session, wave.id)
+    existing = find_release(session, wave.id)
     if existing is not None:
         return existing
-    floor = wave.floor if wave.floor is not None else program.floor
+    floor = floor_of(wave)
     scored = _score_cohort(session, wave, folders)
-    candidates = _order(_candidates(scored[wave.kind], list(scored.values())))
+    candidates = list(list_candidates(scored[wave.kind], scored))
     released = _decide(candidates, _published_before(session, program), floor)
     body = _write_body(session, scored[wave.kind], candidates, released, floor)
     release = Release(
@@ -299,11 +104,11 @@ def freeze_release(
             session.flush()
     except IntegrityError:
         # Somebody froze it in between; what they froze is what counts.
-        existing = _find_release(session, wave.id)
+        existing = find_release(session, wave.id)
         if existing is None:
             raise
         return existing
-    session.add_all(_groups(release, candidates, released))
+    session.add_all(_group_of(release, candidate) for candidate in candidates if candidate.name in released)
     record_event(session, AuditAction.RELEASE_FROZEN, now=now, actor=actor, program=program, wave=wave)
     return release
 
@@ -314,44 +119,227 @@ def _take_turn(session: Session, wave: Wave) -> Program:
     return session.scalars(select(Program).where(Program.id == program_id).with_for_update()).one()
 
 
-def _score_cohort(session: Session, wave: Wave, folders: Sequence[Path]) -> dict[WaveKind, _Scored]:
+def _score_cohort(session: Session, wave: Wave, folders: Sequence[Path]) -> dict[WaveKind, ScoredWave]:
     """The closed waves of the wave's cohort that used the same instrument, each scored by its own version and picks."""
+    from scoring.scales import score_instrument
+
     closed = session.scalars(
         select(Wave).where(
             Wave.cohort_id == wave.cohort_id,
             Wave.closed_at.is_not(None),
             Wave.instrument_id == wave.instrument_id,
         )
-    ).all()
-    return {of_kind.kind: score_wave(session, of_kind, folders) for of_kind in closed}
+    )
+    scored = {}
+    for one in closed:
+        instrument = instrument_of(one, folders=folders)
+        frame = item_frame(session, [one], folders=folders)
+        scored[one.kind] = ScoredWave(
+            one, instrument, score_instrument(frame, instrument, one.picks) if len(frame) else None
+        )
+    return scored
 
 
-def score_wave(session: Session, wave: Wave, folders: Sequence[Path]) -> _Scored:
-    """One closed wave with its scores; without any response it has none."""
-    from scoring.scales import score_instrument
+def _decide(
+    candidates: Sequence[Candidate], published: Sequence["Cell"], floor: int
+) -> frozenset[CandidateName]:
+    """The names of the candidates that may be released beside everything published before.
 
-    instrument = instrument_of(wave, folders=folders)
-    frame = item_frame(session, [wave], folders=folders)
-    scores = score_instrument(frame, instrument, wave.picks) if len(frame) else None
-    return _Scored(wave, instrument, scores)
+    The rules are told of answers, each by respondent and pair: somebody who leaves one of two pairs leaves an answer behind,
+    not a person. So that k people always stand behind what can be worked out, they ask for one answer more than the k - 1
+    people with the most pairs have together; where nobody has two pairs that is k.
+    """
+    from scoring import disclosure
+    from scoring.disclosure import SENSITIVE_FLOOR, Cell
 
-
-def _candidates(current: _Scored, closed: Sequence[_Scored]) -> Iterator[_Candidate]:
-    """Every level and change that the questionnaire offers, whoever has answered."""
-    family_of = _families(current.instrument)
+    released: set[CandidateName] = set()
     for role in Role:
-        kept: dict[tuple[str, ...], pd.MultiIndex] = {}
-        scales = current.instrument.scales_scored(current.wave.kind, role, current.wave.picks)
-        for scale in sorted(scales, key=lambda scale: -len(scale.keys)):
-            family = family_of[scale.id]
-            rows = current.select(scale.id, role)[0].index
-            level = f"level:{family}:{current.wave.kind.value}"
-            rows = _within_family(kept, level, rows)
-            yield _Candidate(role, scale, "level", _cell(level, scale, current, rows), rows, current, None)
-            before = _earlier(current, closed, scale, role)
-            if before is not None:
-                rows = current.select(scale.id, role)[0].index
-                rows = rows.intersection(before.select(scale.id, role)[0].index)
-                change = f"change:{family}:{before.wave.kind.value}:{current.wave.kind.value}"
-                rows = _within_family(kept, change, rows)
-                yield _Candidate(role, scale, "change", _cell(change, scale, current, rows), rows, current, before)
+        cells = {}
+        for candidate in (one for one in candidates if one.role is role):
+            cell = Cell(
+                candidate.quantity,
+                frozenset(map("/".join, candidate.rows)),
+                frozenset(candidate.rows.get_level_values("pair")),
+                candidate.sensitive,
+            )
+            if candidate.n_people >= disclosure.floor_of(cell, floor):
+                cells[candidate.name] = cell
+        answers = {answer for cell in (*cells.values(), *published) for answer in cell.members}
+        per_person = Counter(answer.partition("/")[0] for answer in answers)
+        of_role = {answer.partition("/")[0] for cell in cells.values() for answer in cell.members}
+        pairs = sorted((per_person[person] for person in of_role), reverse=True)
+        decisions = disclosure.decide_release(
+            list(cells.values()),
+            published,
+            floor=1 + sum(pairs[: floor - 1]) if pairs else floor,
+            sensitive_floor=1 + sum(pairs[: max(floor, SENSITIVE_FLOOR) - 1]),
+        )
+        released |= {name for name, decision in zip(cells, decisions, strict=True) if decision.released}
+    return frozenset(released)
+
+
+def _published_before(session: Session, program: Program) -> list["Cell"]:
+    """Every cell that the programme has published, its members named as `_decide` names them."""
+    from scoring.disclosure import Cell
+
+    groups = session.scalars(
+        select(PublishedGroup)
+        .join(Release, Release.id == PublishedGroup.release_id)
+        .join(Wave, Wave.id == Release.wave_id)
+        .join(Cohort, Cohort.id == Wave.cohort_id)
+        .where(Cohort.program_id == program.id)
+    )
+    return [
+        Cell(
+            group.quantity,
+            frozenset(map("/".join, zip(group.members, group.pairs, strict=True))),
+            frozenset(group.pairs),
+            group.sensitive,
+        )
+        for group in groups
+    ]
+
+
+def _group_of(release: Release, candidate: Candidate) -> PublishedGroup:
+    """The answers behind a released number; the two lists run side by side, an answer a place."""
+    rows = sorted(candidate.rows)
+    return PublishedGroup(
+        release_id=release.id,
+        quantity=candidate.quantity,
+        members=[respondent for respondent, _ in rows],
+        pairs=[pair for _, pair in rows],
+        sensitive=candidate.sensitive,
+    )
+
+
+def _write_body(
+    session: Session,
+    current: ScoredWave,
+    candidates: Sequence[Candidate],
+    released: frozenset[CandidateName],
+    floor: int,
+) -> dict[str, Any]:
+    """Everything the release says; its shape follows from the questionnaire and the closed waves, not from the answers."""
+    from scoring.reference import find_reference
+
+    reference = find_reference()
+    by_name = {candidate.name: candidate for candidate in candidates}
+    roles: dict[str, Any] = {}
+    for role in Role:
+        if not current.instrument.has_form(current.wave.kind, role):
+            continue
+        scales = {}
+        for scale in current.scales(role):
+            change = by_name.get(("change", role, scale.id))
+            low, high = current.range_of(scale)
+            scales[scale.id] = {
+                "minimum": low,
+                "maximum": high,
+                "level": _level_body(by_name["level", role, scale.id], released),
+                "change": None if change is None else _change_body(change, released),
+            }
+        roles[role.value] = {
+            "response_rate": _response_rate(session, current, role, floor),
+            "scales": scales,
+        }
+    instrument = current.instrument
+    return {
+        "wave": current.wave.kind.value,
+        "floor": floor,
+        "instrument": {
+            "id": instrument.id,
+            "version": instrument.version,
+            "digest": current.wave.instrument_digest,
+        },
+        "reference": {"version": reference.version, "provenance": reference.provenance},
+        "roles": roles,
+    }
+
+
+def _level_body(candidate: Candidate, released: frozenset[CandidateName]) -> dict[str, Any]:
+    """The level of a scale, or the one form of everything that is not shown."""
+    from scoring.descriptives import mean_level
+    from scoring.reference import find_reference
+
+    if candidate.name not in released:
+        return dict(NOT_SHOWN)
+    low, high = candidate.current.range_of(candidate.scale)
+    values = candidate.current.select(candidate.scale.id, candidate.role)[0].loc[candidate.rows]
+    result = mean_level(
+        values, reference=find_reference(candidate.scale.id, candidate.role.value), width=high - low
+    )
+    return publish_level(
+        _figures(candidate, result.mean, result.low, result.high, result.interval_kind), low, high
+    )
+
+
+def _change_body(candidate: Candidate, released: frozenset[CandidateName]) -> dict[str, Any]:
+    """The change of a scale with its verdict word, or the one form of everything that is not shown."""
+    from scoring.change import mean_change
+    from scoring.gates import verdict_for
+    from scoring.reference import find_reference
+    from scoring.scales import IntegerScores
+
+    if candidate.name not in released or candidate.before is None:
+        return dict(NOT_SHOWN)
+    low, high = candidate.current.range_of(candidate.scale)
+    before, exact_before = candidate.before.select(candidate.scale.id, candidate.role)
+    after, exact_after = candidate.current.select(candidate.scale.id, candidate.role)
+    exact = [
+        None if one is None else IntegerScores(one.values.loc[candidate.rows], one.multiplier)
+        for one in (exact_before, exact_after)
+    ]
+    result = mean_change(
+        before.loc[candidate.rows],
+        after.loc[candidate.rows],
+        before_exact=exact[0] if None not in exact else None,
+        after_exact=exact[1] if None not in exact else None,
+        reference=find_reference(candidate.scale.id, candidate.role.value),
+        width=high - low,
+    )
+    body = publish_change(
+        _figures(candidate, result.mean, result.low, result.high, result.interval_kind),
+        high - low,
+        from_wave=candidate.before.wave.kind,
+        p=result.p_sign_flip,
+        effect=(result.g_av, result.g_low, result.g_high),
+    )
+    # The word follows from the figures beside it, so that a reader can check it and it tells nothing more.
+    verdict: Verdict = "too few"
+    if body["n"] >= FULL_REPORT and body["low"] is not None:
+        verdict = verdict_for(body["low"], body["high"], width=high - low)
+    elif body["n"] >= FULL_REPORT and body["bound"] is not None:
+        verdict = "moved"
+    return {**body, "verdict": verdict}
+
+
+def _figures(
+    candidate: Candidate, mean: float | None, low: float | None, high: float | None, interval_kind: str
+) -> Figures:
+    """Exact results with the smallest half width that may be published for so many answers."""
+    from scoring.descriptives import reference_half_width
+
+    if mean is None:
+        raise ValueError("a cell was released that is too small for a mean")
+    minimum, maximum = candidate.current.range_of(candidate.scale)
+    floor_half = reference_half_width(SMALLEST_SPREAD * (maximum - minimum), len(candidate.rows), 0.95)
+    return Figures(candidate.n_people, mean, low, high, interval_kind, floor_half)
+
+
+def _response_rate(session: Session, current: ScoredWave, role: Role, floor: int) -> dict[str, Any] | None:
+    """How many of a role have answered, as it was shown while the wave was open; nothing below the floor.
+
+    The rate while a wave is open may tell none from four; a frozen release may not.
+    """
+    people = session.scalars(
+        select(func.count(func.distinct(Response.respondent_key))).where(
+            Response.wave_id == current.wave.id,
+            Response.role == role,
+            Response.state == ResponseState.SUBMITTED,
+        )
+    ).one()
+    ended = current.wave.closed_at or current.wave.closes_at
+    rates = {rate.role: rate for rate in response_rates(session, current.wave, now=ended)}
+    if people < floor or role not in rates or rates[role].percent is None:
+        return None
+    return {"percent": rates[role].percent, "bound": rates[role].bound.replace("_", " ") or None}

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 
-from sqlalchemy import exists, or_, select
+from sqlalchemy import delete, exists, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -56,15 +56,13 @@ class _Desk:
 
 
 def load_response(session: Session, invitation: Invitation, pseudonyms: Pseudonyms) -> ResponseView | None:
-    """What the person has saved so far, to resume from; None if there is nothing, or nothing any more."""
+    """What the person has saved so far, to resume from; None if there is nothing. A withdrawn response has no answers."""
     respondent_key = pseudonyms.respondent_key(session, invitation.participant_id)
     pair_key = pseudonyms.pair_key(session, invitation.pair_id)
     if respondent_key is None or pair_key is None:
         return None
     response = _find_response(session, invitation.wave_id, respondent_key, pair_key)
-    if response is None or response.state is ResponseState.WITHDRAWN:
-        return None
-    return _view(session, response)
+    return _view(session, response) if response is not None else None
 
 
 def save_page(
@@ -129,19 +127,27 @@ def submit_response(
     return Submission(_view(session, response), already)
 
 
-def lock_response(
-    session: Session, invitation: Invitation, pseudonyms: Pseudonyms, *, now: datetime
-) -> Response | None:
-    """The response that the person may still change, held until the transaction ends; None if there is none.
+def withdraw_response(
+    session: Session, invitation: Invitation, *, pseudonyms: Pseudonyms, now: datetime
+) -> None:
+    """Delete the answers of one response; until the wave closes the person may still start again with the same link.
 
-    Raises InvitationError and WaveNotOpenError.
+    Raises InvitationError; WaveNotOpenError once the wave has closed, because what was published by then is not computed again
+    (the difference would show the person who left); ResponseError if nothing is saved.
     """
     _check_open(session, invitation, now)
     respondent_key = pseudonyms.respondent_key(session, invitation.participant_id)
     pair_key = pseudonyms.pair_key(session, invitation.pair_id)
-    if respondent_key is None or pair_key is None:
-        return None
-    return _find_response(session, invitation.wave_id, respondent_key, pair_key, lock=True)
+    response = None
+    if respondent_key is not None and pair_key is not None:
+        response = _find_response(session, invitation.wave_id, respondent_key, pair_key, lock=True)
+    if response is None or response.state is ResponseState.WITHDRAWN:
+        raise ResponseError("nothing_saved")
+    session.execute(delete(Answer).where(Answer.response_key == response.key))
+    session.execute(delete(Comment).where(Comment.response_key == response.key))
+    response.state = ResponseState.WITHDRAWN
+    response.submitted_on = None
+    session.flush()
 
 
 def _open_desk(
@@ -174,8 +180,9 @@ def _open_desk(
 def _check_open(session: Session, invitation: Invitation, now: datetime) -> Wave:
     """Read the invitation and the wave afresh, and hold both as they are; raises if one of them no longer lets answers in."""
     moment = as_utc(now)
-    session.refresh(invitation, ["revoked_at", "expires_at"], with_for_update={"read": True})
+    # First the wave, then the invitation, as everywhere: two that lock in opposite order would wait for each other forever.
     lock_wave(session, invitation.wave, shared=True)
+    session.refresh(invitation, ["revoked_at", "expires_at"], with_for_update={"read": True})
     check_invitation(invitation, moment)
     state = wave_state(invitation.wave, moment)
     if state is not WaveState.OPEN:

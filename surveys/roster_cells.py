@@ -255,9 +255,7 @@ def read_reporting_line(cell: str) -> str:
         raise CellFault(
             "reporting_line",
             N_("One partner reports to the other (“%(cell)s”)."),
-            N_(
-                "Match them with other partners: their answers would be about a person who appraises or is appraised."
-            ),
+            N_("Match them with other partners: nobody can answer freely about a person who appraises them."),
             {"cell": shown(cell.strip())},
         )
     return line

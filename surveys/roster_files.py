@@ -181,6 +181,8 @@ def read_table(data: bytes) -> RosterTable:
     declared = re.match(r'"?sep=([^"\n\w ])"?[,;\t| ]*(\n|$)', text, re.IGNORECASE)
     body = text[declared.end() :] if declared else text
     separators = (declared[1],) if declared else SEPARATORS
+    if is_blank(re.sub(f'[{re.escape("".join(separators))}"]', "", body)):
+        raise _empty_file()
     separator, place = _find_header(body, separators)
     return _split(body, separator, place, encoding=encoding, lines_above=1 if declared else 0)
 
@@ -211,19 +213,14 @@ def _decode(data: bytes) -> tuple[str, str]:
     3. Windows-1252, Excel's plain "CSV" in Western Europe. Nearly any bytes decode, so this comes last, is noted for
        the reader to look at a name, and names that look misread are refused later, cell by cell.
     """
-    for mark, encoding in _BYTE_ORDER_MARKS:
-        if data.startswith(mark):
-            candidates, body = (encoding,), data[len(mark) :]
-            break
-    else:
-        candidates, body = ("utf-8", "cp1252"), data
-    for encoding in candidates:
+    marked = [(data[len(mark) :], encoding) for mark, encoding in _BYTE_ORDER_MARKS if data.startswith(mark)]
+    for body, encoding in marked[:1] or ((data, "utf-8"), (data, "cp1252")):
         try:
             return body.decode(encoding), encoding
         except UnicodeDecodeError:
             continue
-    if len(candidates) > 1:
-        _refuse_binary(body.decode("ascii", "ignore"))
+    if not marked:
+        _refuse_binary(data.decode("ascii", "ignore"))
     raise RosterFileError(
         "unknown_encoding",
         N_("The file is damaged, or its letters are stored in a way that cannot be recognised."),

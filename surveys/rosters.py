@@ -10,11 +10,10 @@ from sqlalchemy.orm import Session
 
 from instruments.errors import N_
 from instruments.model import Role
-from surveys import programs
 from surveys.audit import AuditAction, record_event
 from surveys.errors import CodedError
 from surveys.models.access import User
-from surveys.models.program import Cohort, Contact, Pair, Participant, Program
+from surveys.models.program import Cohort, Contact, Pair, Participant, Program, ReportingLine
 from surveys.roster_files import RosterNote, RosterProblem
 from surveys.roster_rows import Roster, RosterPerson, RosterRow, read_roster
 
@@ -177,19 +176,9 @@ def apply_import(
     if fresh.problems or not fresh.would_do_the_same(plan):
         raise RosterError("stale", fresh.problems)
     with session.begin_nested():
-        participants = _add_people(session, program, plan, now=now)
-        for pair in plan.pairs_new:
-            programs.add_pair(
-                session,
-                cohort,
-                mentor=participants[pair.mentor_email],
-                mentee=participants[pair.mentee_email],
-                started_on=pair.started_on,
-                now=now,
-            )
+        _write(session, program, cohort, plan)
         if plan.people_new or plan.pairs_new:
             record_event(session, AuditAction.ROSTER_IMPORTED, now=now, actor=actor, program=program)
-        session.flush()
     return ImportResult(
         n_people_added=len(plan.people_new),
         n_people_reused=len(plan.people_known),
@@ -198,24 +187,32 @@ def apply_import(
     )
 
 
-def _add_people(
-    session: Session, program: Program, plan: ImportPlan, *, now: dt.datetime
-) -> dict[str, Participant]:
-    """Add the people who are new and fetch the others; by address."""
+def _write(session: Session, program: Program, cohort: Cohort, plan: ImportPlan) -> None:
+    """Add the people and pairs that are new, in one flush.
+
+    `add_participant` and `add_pair` ask the database about each person and pair; the plan has asked about all of them at
+    once. On 5,000 rows that is the difference between seconds and more than a minute, during which nobody else could save.
+    """
     ids = {person.participant_id: person.email for person in plan.people_known}
-    reused = session.scalars(select(Participant).where(Participant.program_id == program.id))
-    participants = {ids[person.id]: person for person in reused if person.id in ids}
+    there = session.scalars(select(Participant).where(Participant.program_id == program.id)) if ids else ()
+    participants = {ids[person.id]: person for person in there if person.id in ids}
     for person in plan.people_new:
-        participants[person.email] = programs.add_participant(
-            session,
-            program,
-            role=person.role,
-            name=person.name,
-            email=person.email,
-            locale=person.locale or program.default_locale,
-            now=now,
+        contact = Contact(
+            name=person.name, email=person.email, locale=person.locale or program.default_locale
         )
-    return participants
+        participants[person.email] = Participant(program=program, role=person.role, contact=contact)
+    session.add_all(participants.values())
+    session.add_all(
+        Pair(
+            cohort_id=cohort.id,
+            mentor=participants[pair.mentor_email],
+            mentee=participants[pair.mentee_email],
+            started_on=pair.started_on,
+            reporting_line=ReportingLine.NONE,
+        )
+        for pair in plan.pairs_new
+    )
+    session.flush()
 
 
 def _known_people(session: Session, program_id: str) -> dict[str, dict[Role, _Known]]:

@@ -1,4 +1,7 @@
-"""Taking answers back: one response while its wave is open, or everything, at any time and without a reason."""
+"""Leaving the surveys of a programme: everything a person answered is erased, at any time and without a reason.
+
+Taking back one response while its wave is open is `surveys.responses.withdraw_response`.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,18 +11,8 @@ from sqlalchemy.orm import Session
 
 from surveys.audit import AuditAction, record_event
 from surveys.database import as_utc
-from surveys.errors import ResponseError
-from surveys.models import (
-    Answer,
-    Comment,
-    Invitation,
-    Participant,
-    Respondent,
-    Response,
-    ResponseState,
-)
+from surveys.models import Invitation, Participant, Respondent, Response
 from surveys.pseudonyms import Pseudonyms
-from surveys.responses import lock_response
 
 
 @dataclass(frozen=True)
@@ -28,24 +21,6 @@ class SurveyWithdrawal:
 
     n_responses: int
     n_invitations: int
-
-
-def withdraw_response(
-    session: Session, invitation: Invitation, *, pseudonyms: Pseudonyms, now: datetime
-) -> None:
-    """Delete the answers of one response; until the wave closes the person may still start again with the same link.
-
-    Raises ResponseError if nothing is saved, WaveNotOpenError once the wave has closed: what was published by then is not
-    computed again, because the difference would show the person who left.
-    """
-    response = lock_response(session, invitation, pseudonyms, now=now)
-    if response is None or response.state is ResponseState.WITHDRAWN:
-        raise ResponseError("nothing_saved")
-    session.execute(delete(Answer).where(Answer.response_key == response.key))
-    session.execute(delete(Comment).where(Comment.response_key == response.key))
-    response.state = ResponseState.WITHDRAWN
-    response.submitted_on = None
-    session.flush()
 
 
 def withdraw_from_surveys(

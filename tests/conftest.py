@@ -24,11 +24,11 @@ DATABASES = ("sqlite", "postgresql")
 
 
 @pytest.fixture(scope="session")
-def postgres_server() -> Iterator[URL]:
-    """The address of a PostgreSQL server on which this run may create databases."""
+def postgres_server() -> Iterator[Engine]:
+    """A PostgreSQL server on which this run may create databases."""
     given = os.environ.get("TEST_DATABASE_URL")
     if given:
-        yield make_url(given).set(drivername="postgresql+psycopg")
+        yield from administer(make_url(given))
         return
     # A socket's path has 107 bytes at most, and the server runs as another user when started by root: hence a short
     # folder of its own, directly in the folder for temporary files, that this user may enter.
@@ -50,13 +50,13 @@ def postgres_server() -> Iterator[URL]:
                 f"{reason}; install the test extras, set TEST_DATABASE_URL, or set VICEVERSA_ALLOW_NO_POSTGRES=1",
                 pytrace=False,
             )
-        address = make_url(server.get_uri()).set(drivername="postgresql+psycopg")
-        # Nothing here outlives the run, so the server need not wait for the disk.
-        for setting in ("fsync", "synchronous_commit", "full_page_writes"):
-            execute_outside_transaction(address, f"ALTER SYSTEM SET {setting} = off")
-        execute_outside_transaction(address, "SELECT pg_reload_conf()")
         try:
-            yield address
+            for engine in administer(make_url(server.get_uri())):
+                # Nothing here outlives the run, so the server need not wait for the disk.
+                for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+                    execute(engine, f"ALTER SYSTEM SET {setting} = off")
+                execute(engine, "SELECT pg_reload_conf()")
+                yield engine
         finally:
             server.cleanup()
     finally:
@@ -64,13 +64,11 @@ def postgres_server() -> Iterator[URL]:
 
 
 @pytest.fixture(scope="session")
-def postgres_template(postgres_server: URL) -> Iterator[str]:
+def postgres_template(postgres_server: Engine) -> Iterator[str]:
     """The name of a database with the newest schema, to be copied for each test."""
-    name = f"vv_template_{secrets.token_hex(4)}"
-    execute_outside_transaction(postgres_server, f"CREATE DATABASE {name}")
-    upgrade(as_text(postgres_server.set(database=name)))
-    yield name
-    execute_outside_transaction(postgres_server, f"DROP DATABASE {name} WITH (FORCE)")
+    for url in make_postgres_database(postgres_server, "template1"):
+        upgrade(url)
+        yield str(make_url(url).database)
 
 
 @pytest.fixture(scope="session")
@@ -129,26 +127,24 @@ def now() -> datetime:
     return datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 
 
-def make_postgres_database(server: URL, template: str) -> Iterator[str]:
+def administer(address: URL) -> Iterator[Engine]:
+    """An engine for what PostgreSQL does not allow inside a transaction."""
+    engine = create_engine(address.set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT")
+    yield engine
+    engine.dispose()
+
+
+def make_postgres_database(server: Engine, template: str) -> Iterator[str]:
     """Copy the template, hand out the copy's address, and drop it afterwards."""
     name = f"vv_{secrets.token_hex(6)}"
-    execute_outside_transaction(server, f"CREATE DATABASE {name} TEMPLATE {template}")
+    execute(server, f"CREATE DATABASE {name} TEMPLATE {template}")
     try:
-        yield as_text(server.set(database=name))
+        yield server.url.set(database=name).render_as_string(hide_password=False)
     finally:
-        execute_outside_transaction(server, f"DROP DATABASE {name} WITH (FORCE)")
+        execute(server, f"DROP DATABASE {name} WITH (FORCE)")
 
 
-def execute_outside_transaction(server: URL, statement: str) -> None:
-    """Run a statement that PostgreSQL does not allow inside a transaction."""
-    engine = create_engine(server, isolation_level="AUTOCOMMIT")
-    try:
-        with engine.connect() as connection:
-            connection.execute(text(statement))
-    finally:
-        engine.dispose()
-
-
-def as_text(address: URL) -> str:
-    """The address with its password, which str() would hide."""
-    return address.render_as_string(hide_password=False)
+def execute(server: Engine, statement: str) -> None:
+    """Run a statement on the server."""
+    with server.connect() as connection:
+        connection.execute(text(statement))

@@ -37,6 +37,16 @@ KEYWORDS: dict[str, Any] = {
     "ngettext": (1, 2),
     "pgettext": ((1, "c"), 2),
 }
+HEADER_COMMENT = "# Interface sentences of Viceversa. Made by: python -m webapp.catalogues update"
+IDLE_HEADERS = (
+    "Project-Id-Version",
+    "Report-Msgid-Bugs-To",
+    "POT-Creation-Date",
+    "PO-Revision-Date",
+    "Last-Translator",
+    "Language-Team",
+    "Generated-By",
+)
 COMMENT_TAGS = ("Translators:",)
 ORIGIN, REVIEW = "X-Translation-Origin", "X-Review-Status"
 DEFAULT_HEADERS = {ORIGIN: "machine", REVIEW: "not reviewed", "X-Reviewer": ""}
@@ -58,8 +68,8 @@ class CatalogueProblem:
 
 def extract_template(root: Path = ROOT) -> Catalog:
     """Return the template made from the Python sources and page templates of every room."""
-    catalog = Catalog(project="Viceversa", version="", copyright_holder="the Viceversa authors", charset="utf-8")
-    found = []
+    catalog = Catalog(charset="utf-8", header_comment=HEADER_COMMENT, fuzzy=False)
+    found: list[tuple[Any, ...]] = []
     for room in ROOMS:
         rows = extract_from_dir(
             root / room,
@@ -70,18 +80,17 @@ def extract_template(root: Path = ROOT) -> Catalog:
             strip_comment_tags=True,
         )
         found.extend((f"{room}/{file}", *rest) for file, *rest in rows)
-    for file, line, message, comments, context in sorted(found, key=lambda row: (row[0], row[1], str(row[2]))):
+    for file, line, message, comments, context in sorted(
+        found, key=lambda row: (row[0], row[1], str(row[2]))
+    ):
         del line  # A line number would change the template with every edit of the file.
-        catalog.add(message, None, [(file, None)], auto_comments=comments, context=context)
+        catalog.add(message, None, [(file, 0)], auto_comments=comments, context=context)
     return catalog
 
 
 def merge_catalogue(template: Catalog, locale: str, old: Catalog | None) -> Catalog:
     """Return the locale's catalogue with exactly the template's messages, translated where the old one has the same key."""
-    new = Catalog(locale=locale, project="Viceversa", version="", charset="utf-8")
-    if old is not None:
-        new.header_comment = old.header_comment
-        new.last_translator = old.last_translator
+    new = Catalog(locale=locale, charset="utf-8", header_comment=HEADER_COMMENT, fuzzy=False)
     for message in template:
         if not message.id:
             continue
@@ -103,13 +112,13 @@ def merge_catalogue(template: Catalog, locale: str, old: Catalog | None) -> Cata
 
 def render_template(catalog: Catalog) -> str:
     """Return the template's text without dates, so that it changes only when a message does."""
-    return _drop_dates(_write(catalog))
+    return _drop_idle_headers(_write(catalog))
 
 
 def render_catalogue(catalog: Catalog, headers: dict[str, str]) -> str:
     """Return a locale's text with its review headers, which Babel's writer does not know."""
     extra = "".join(f'"{name}: {value}\\n"\n' for name, value in headers.items())
-    return _drop_dates(_write(catalog)).replace('"MIME-Version', extra + '"MIME-Version', 1)
+    return _drop_idle_headers(_write(catalog)).replace('"MIME-Version', extra + '"MIME-Version', 1)
 
 
 def check_catalogues(root: Path = ROOT, folder: Path = TRANSLATIONS_FOLDER) -> list[CatalogueProblem]:
@@ -119,7 +128,11 @@ def check_catalogues(root: Path = ROOT, folder: Path = TRANSLATIONS_FOLDER) -> l
     problems = []
     if not pot.is_file() or pot.read_text(encoding="utf-8") != render_template(template):
         problems.append(
-            CatalogueProblem("messages.pot", "The template is behind the sources.", "Run: python -m webapp.catalogues update")
+            CatalogueProblem(
+                "messages.pot",
+                "The template is behind the sources.",
+                "Run: python -m webapp.catalogues update",
+            )
         )
     for locale in LOCALES:
         if locale != SOURCE_LOCALE:
@@ -172,7 +185,9 @@ def _check_locale(template: Catalog, locale: str, path: Path) -> Iterator[Catalo
     text = path.read_text(encoding="utf-8")
     catalog = read_po(io.StringIO(text), locale=locale)
     if read_header(text, REVIEW) not in REVIEW_STATES:
-        yield CatalogueProblem(file, f"The header {REVIEW} is missing.", f"Use one of: {', '.join(REVIEW_STATES)}.")
+        yield CatalogueProblem(
+            file, f"The header {REVIEW} is missing.", f"Use one of: {', '.join(REVIEW_STATES)}."
+        )
     for message in template:
         if not message.id:
             continue
@@ -195,7 +210,9 @@ def _check_placeholders(file: str, message: Message, found: Message) -> Iterator
         rest = PLACEHOLDER.sub("", string)
         if names - wanted or (wanted - names) - may_lack or "%" in rest:
             yield CatalogueProblem(
-                file, f"The values in %(…)s differ in: {string!r}.", f"Use exactly: {', '.join(sorted(wanted)) or 'none'}."
+                file,
+                f"The values in %(…)s differ in: {string!r}.",
+                f"Use exactly: {', '.join(sorted(wanted)) or 'none'}.",
             )
 
 
@@ -206,7 +223,12 @@ def _find_message(catalog: Catalog | None, message: Message) -> Message | None:
     found = catalog.get(_key(message), message.context)
     if found is None:
         found = next(
-            (old for old in catalog.obsolete.values() if (_key(old), old.context) == (_key(message), message.context)), None
+            (
+                old
+                for old in catalog.obsolete.values()
+                if (_key(old), old.context) == (_key(message), message.context)
+            ),
+            None,
         )
     return found if found is not None and found.id == message.id else None
 
@@ -227,15 +249,15 @@ def _empty_string(message: Message, catalog: Catalog) -> str | tuple[str, ...]:
 
 
 def _write(catalog: Catalog) -> str:
-    """Return a catalogue's text in PO form."""
+    """Return a catalogue's text in PO form, with file names but no line numbers, which change with every edit."""
     file = io.BytesIO()
-    write_po(file, catalog, width=100, sort_output=False, include_previous=False)
+    write_po(file, catalog, width=100, include_lineno=False)
     return file.getvalue().decode("utf-8")
 
 
-def _drop_dates(text: str) -> str:
-    """Remove header lines that change without a change of content."""
-    return re.sub(r'^"(POT-Creation-Date|PO-Revision-Date|Generated-By):.*\n', "", text, flags=re.MULTILINE)
+def _drop_idle_headers(text: str) -> str:
+    """Remove header lines that say nothing here or change without a change of content."""
+    return re.sub(rf'^"({"|".join(IDLE_HEADERS)}):.*\n', "", text, flags=re.MULTILINE)
 
 
 if __name__ == "__main__":

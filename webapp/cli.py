@@ -99,16 +99,12 @@ def db_upgrade(settings: Settings) -> None:
       viceversa db upgrade
       VICEVERSA_DATABASE_URL=postgresql://viceversa@db/viceversa viceversa db upgrade
     """
-    from surveys.database import make_engine, upgrade
+    from surveys.database import upgrade
 
     if settings.database_url == DEFAULT_DATABASE_URL:
         DATA_FOLDER.mkdir(exist_ok=True)
-    engine = make_engine(settings.database_url)
-    try:
-        revision = upgrade(engine)
-    finally:
-        engine.dispose()
-    click.echo(f"The database is at revision {revision}.")
+    state = upgrade(settings.database_url)
+    click.echo(f"The database is at revision {state}.")
 
 
 @main.group()
@@ -255,6 +251,7 @@ def roster_import(settings: Settings, slug: str, cohort_name: str, file: Path, c
     \b
     The file has one row a pair, with the columns
       mentor_name, mentor_email, mentor_language, mentee_name, mentee_email, mentee_language
+    and, if you like, started_on and reporting_line.
     Example:
       viceversa roster import spring "Finance" pairs.csv --check
     """
@@ -263,8 +260,8 @@ def roster_import(settings: Settings, slug: str, cohort_name: str, file: Path, c
     with _session(settings) as session:
         cohort = _cohort(session, slug, cohort_name)
         plan = rosters.plan_import(session, cohort, rosters.read_roster(file.read_bytes(), filename=file.name))
-        for problem in plan.problems:
-            click.echo(str(problem), err=True)
+        for line in (*plan.problems, *plan.notes):
+            click.echo(str(line), err=True)
         if plan.problems:
             raise click.ClickException(f"{len(plan.problems)} problems in {file.name}; nothing was written.")
         counts = f"{len(plan.pairs_new)} new pairs, {len(plan.people_new)} new people"
@@ -286,10 +283,10 @@ def wave() -> None:
 @click.argument("kind", type=click.Choice(["T0", "TC", "T2", "T3a", "T3b", "T4", "PL"]))
 @click.option("--days", default=10, show_default=True, type=click.IntRange(1, 120), help="Length of the window.")
 @click.option("--links", type=click.Path(dir_okay=False, path_type=Path), help="Write the personal links to this CSV.")
-@click.option("--base-url", default=None, help="Address of the service in the links.")
+@click.option("--base-url", default="http://127.0.0.1:8000", show_default=True, help="Address of the service.")
 @click.pass_obj
 def wave_open(
-    settings: Settings, slug: str, cohort_name: str, kind: str, days: int, links: Path | None, base_url: str | None
+    settings: Settings, slug: str, cohort_name: str, kind: str, days: int, links: Path | None, base_url: str
 ) -> None:
     """Open a wave now and issue its personal links, which are shown once: only their hashes are kept.
 
@@ -316,8 +313,10 @@ def wave_open(
         rows = []
         for invitation in issued:
             person = programs.get_participant(session, invitation.participant_id)
-            link = f"{(base_url or settings.base_url).rstrip('/')}/s/{invitation.token}"
-            rows.append((person.contact.name, person.contact.email, person.role, person.contact.locale, link))
+            contact = person.contact
+            if contact is not None:
+                link = f"{base_url.rstrip('/')}/s/{invitation.token}"
+                rows.append((contact.name, contact.email, person.role.value, contact.locale or "", link))
     _write_links(rows, links)
 
 

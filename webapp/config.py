@@ -110,17 +110,23 @@ def _check_config(config: Mapping[str, Any]) -> None:
     make_key = 'Make one with: python -c "import secrets; print(secrets.token_hex(32))"'
     secret = config["SECRET_KEY"]
     if not isinstance(secret, str | bytes) or len(secret) < MINIMUM_SECRET_LENGTH:
-        raise ConfigError("VICEVERSA_SECRET_KEY", "a secret key of at least 16 characters is needed.", make_key)
+        raise ConfigError(
+            "VICEVERSA_SECRET_KEY", "a secret key of at least 16 characters is needed.", make_key
+        )
     link_key = config["LINK_KEY"]
     if not isinstance(link_key, bytes) or len(link_key) < MINIMUM_LINK_KEY_BYTES:
         raise ConfigError(
-            "VICEVERSA_LINK_KEY", "the key that links people to pseudonyms is needed, 32 bytes in hex.", make_key
+            "VICEVERSA_LINK_KEY",
+            "the key that links people to pseudonyms is needed, 32 bytes in hex.",
+            make_key,
         )
     try:
         zoneinfo.ZoneInfo(config["TIMEZONE"])
     except (zoneinfo.ZoneInfoNotFoundError, ValueError) as error:
         raise ConfigError(
-            "VICEVERSA_TIMEZONE", f"{config['TIMEZONE']!r} is no time zone.", "Use a name such as Europe/Berlin."
+            "VICEVERSA_TIMEZONE",
+            f"{config['TIMEZONE']!r} is no time zone.",
+            "Use a name such as Europe/Berlin.",
         ) from error
 
 
@@ -139,7 +145,9 @@ def _read_number(name: str, text: str) -> int:
     if not text:
         return 0
     if not text.isdecimal():
-        raise ConfigError(name, f"{text!r} is no whole number.", "Give the number of proxies in front, such as 1.")
+        raise ConfigError(
+            name, f"{text!r} is no whole number.", "Give the number of proxies in front, such as 1."
+        )
     return int(text)
 
 

@@ -9,6 +9,7 @@ from flask import Flask, Response, current_app, g, request
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session, sessionmaker
 
+from surveys.accounts import Hasher
 from surveys.database import make_engine, make_session_factory
 from surveys.pseudonyms import Pseudonyms
 
@@ -66,6 +67,12 @@ def pseudonyms() -> Pseudonyms:
     """Return the holder of the key that links participants to pseudonyms."""
     database: Database = current_app.extensions[EXTENSION]
     return database.pseudonyms
+
+
+def password_hasher() -> Hasher | None:
+    """Return the hasher configured, None for the domain's own; tests configure a cheap one."""
+    hasher: Hasher | None = current_app.config["PASSWORD_HASHER"]
+    return hasher
 
 
 def instrument_folders() -> Sequence[Path]:

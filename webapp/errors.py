@@ -4,9 +4,10 @@ from collections.abc import Mapping
 
 from flask import Flask, Response, current_app, make_response, render_template, request
 from flask_wtf.csrf import CSRFError
+from markupsafe import Markup
 from werkzeug.exceptions import HTTPException
 
-from instruments.errors import InstrumentError, N_
+from instruments.errors import N_, InstrumentError
 from surveys.errors import (
     AccessDeniedError,
     InvitationError,
@@ -19,8 +20,14 @@ from webapp.i18n import gettext
 
 # Status -> what happened, and what to do now.
 SENTENCES: Mapping[int, tuple[str, str]] = {
-    400: (N_("This request could not be understood."), N_("Please go back, load the page again and try once more.")),
-    403: (N_("You do not have access to this page."), N_("If you need access, ask the person who runs this service.")),
+    400: (
+        N_("This request could not be understood."),
+        N_("Please go back, load the page again and try once more."),
+    ),
+    403: (
+        N_("You do not have access to this page."),
+        N_("If you need access, ask the person who runs this service."),
+    ),
     404: (
         N_("There is no such page."),
         N_("If you followed a personal link, please copy it as a whole, to its last letter."),
@@ -38,7 +45,9 @@ SENTENCES: Mapping[int, tuple[str, str]] = {
     ),
     503: (
         N_("This cannot be shown at the moment."),
-        N_("Nothing is lost. Please try again later; if it stays like this, tell the person who sent you the link."),
+        N_(
+            "Nothing is lost. Please try again later; if it stays like this, tell the person who sent you the link."
+        ),
     ),
 }
 EXPIRED_FORM = (
@@ -77,8 +86,13 @@ def status_of(error: SurveyError) -> int:
 
 def show_error(status: int, message: str, remedy: str) -> Response:
     """Return the error page, after undoing what the request wrote."""
-    discard_changes()
-    page = render_template("errors/error.html", status=status, message=message, remedy=remedy)
+    try:
+        discard_changes()
+        page = render_template("errors/error.html", status=status, message=message, remedy=remedy)
+    except Exception:
+        # Whatever is broken here, the reader gets the sentence and never a traceback.
+        current_app.logger.exception("the error page itself failed")
+        page = Markup("<!doctype html><title>{0}</title><p>{0} {1}</p>").format(message, remedy)
     return make_response(page, status)
 
 

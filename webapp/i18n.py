@@ -15,6 +15,7 @@ from functools import lru_cache
 from gettext import NullTranslations
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from babel import Locale
 from babel.dates import format_date as babel_format_date
@@ -73,6 +74,7 @@ def init_app(app: Flask) -> None:
         get_locale=get_locale,
         text_direction=text_direction,
         locale_name=locale_name,
+        language_url=language_url,
         interface_locales=interface_locales,
         format_date=format_date,
         format_datetime=format_datetime,
@@ -152,12 +154,12 @@ def choose_locale(
 ) -> str:
     """Return the first locale offered out of: ?lang=, cookie, preferences, Accept-Language, the default, the first one."""
     for wish in (request.args.get("lang"), request.cookies.get(COOKIE), *preferences):
-        if wish in offered:
+        if wish is not None and wish in offered:
             return wish
     accepted = request.accept_languages.best_match(offered)
     if accepted is not None:
         return accepted
-    last = default or current_app.config["DEFAULT_LOCALE"]
+    last: str = default or current_app.config["DEFAULT_LOCALE"]
     return last if last in offered else offered[0]
 
 
@@ -170,6 +172,12 @@ def locale_name(locale: str) -> str:
     """Return the language's own name for itself."""
     name = Locale.parse(locale).get_language_name(locale) or locale
     return name[:1].upper() + name[1:]
+
+
+def language_url(locale: str) -> str:
+    """Return the address of the same page in another language: a query alone keeps whatever path the reader is on."""
+    query = [(name, value) for name, value in request.args.items(multi=True) if name != "lang"]
+    return "?" + urlencode([*query, ("lang", locale)])
 
 
 def format_date(day: dt.date | dt.datetime) -> str:
@@ -185,8 +193,8 @@ def format_datetime(moment: dt.datetime) -> str:
     return gettext(
         "%(date)s, %(time)s (%(zone)s)",
         date=babel_format_date(local, format="long", locale=get_locale()),
-        time=babel_format_time(local, format="short", locale=get_locale()),
-        zone=local.tzname() or "UTC",
+        time=_keep_together(babel_format_time(local, format="short", locale=get_locale())),
+        zone=_keep_together(local.tzname() or "UTC"),
     )
 
 
@@ -204,7 +212,9 @@ def format_share(share: float) -> str:
 def read_catalogue(folder: Path, locale: str) -> InterfaceCatalogue:
     """Read the PO file of a locale into memory; the source locale needs none and is complete by definition."""
     if locale == SOURCE_LOCALE:
-        return InterfaceCatalogue(locale, NullTranslations(), complete=True, origin="source", review_status="source")
+        return InterfaceCatalogue(
+            locale, NullTranslations(), complete=True, origin="source", review_status="source"
+        )
     path, template = folder / locale / "LC_MESSAGES" / "messages.po", folder / "messages.pot"
     if not path.is_file() or not template.is_file():
         return InterfaceCatalogue(locale, NullTranslations(), complete=False, origin="", review_status="")
@@ -283,6 +293,11 @@ def _translate_in_context(context: str, message: str) -> str:
 def _fill(template: str, params: dict[str, Any]) -> str:
     """Put named values into a sentence; a percent sign is written twice in every sentence, as in templates."""
     return template % params if params else template.replace("%%", "%")
+
+
+def _keep_together(text: str) -> str:
+    """Isolate a piece of plain text inside a right-to-left sentence, so that "4:25 AM" is not torn apart."""
+    return f"\u2068{text}\u2069" if text_direction() == "rtl" else text
 
 
 def _timezone() -> dt.tzinfo:

@@ -58,11 +58,8 @@ class UserSession(Base):
     token_hash: Mapped[Digest] = mapped_column(primary_key=True)
     user_id: Mapped[Key] = mapped_column(ForeignKey("access_user.id", ondelete="CASCADE"), index=True)
     created_at: Mapped[datetime]
-    last_seen_at: Mapped[datetime]
     expires_at: Mapped[datetime] = mapped_column(index=True)
     revoked_at: Mapped[datetime | None]
-
-    user: Mapped[User] = relationship()
 
 
 class RateCounter(Base):

@@ -116,6 +116,21 @@ def test_the_axis_runs_equally_far_to_both_sides_and_holds_every_mark(row: Inter
     assert draw(row).axes[0].get_xlim() == (-reach, reach)
 
 
+def test_levels_stand_on_the_whole_scale_without_a_zero_line() -> None:
+    axes = plot_intervals([IntervalRow("Lisbon", "4.1", 4.1, 3.9, 4.3)], WORDS, span=(1, 5)).axes[0]
+
+    assert list(axes.get_xticks()) == [1, 2, 3, 4, 5]
+    assert axes.get_xlim()[0] <= 1
+    assert axes.get_xlim()[1] >= 5
+
+
+def test_an_axis_without_length_is_refused() -> None:
+    with pytest.raises(PlotError) as refused:
+        plot_intervals([SHOWN], WORDS, span=(5, 1))
+
+    assert refused.value.code == "plot.span"
+
+
 def test_tick_numbers_are_written_by_the_caller_s_format() -> None:
     labels = [label.get_text() for label in draw(SHOWN).axes[0].get_xticklabels()]
 

@@ -4,6 +4,7 @@ import codecs
 import csv
 import datetime as dt
 import io
+import itertools
 import string
 
 import pytest
@@ -25,12 +26,14 @@ def read(*lines: str, header: str = HEADER) -> Roster:
 
 
 def found(roster: Roster) -> list[tuple[int, str, str]]:
-    """Line, column and code of each problem."""
+    """Line, column and code of each problem; every sentence can be filled in."""
+    assert all(str(problem).isprintable() for problem in roster.problems)
     return [(problem.line, problem.column, problem.code) for problem in roster.problems]
 
 
 def notes(roster: Roster) -> list[tuple[int, str, str]]:
     """Line, column and code of each note."""
+    assert all(str(note).isprintable() for note in roster.notes)
     return [(note.line, note.column, note.code) for note in roster.notes]
 
 
@@ -307,7 +310,7 @@ HOSTILE: dict[str, tuple[bytes, set[str]]] = {
     "a header cell of 100 kB": (f"{'mentor ' * 15_000},{HEADER}\n{GOOD}\n".encode(), {"malformed_email"}),
     "directional overrides": (f"{HEADER}\nAda\u202e,ada@x.org,,Bo\u2067,b\u202do@x.org,,,\n".encode(), {"hidden_character"}),
     "hidden text in the header": (f"mentor\u202e_name,{HEADER}\n".encode(), {"duplicate_column"}),
-    "only quotes": (b'"' * 99_999, {"unclosed_quote"}),
+    "only quotes": (b'"' * 99_999 + b"a", {"unclosed_quote"}),
     "a compressed file's magic alone": (b"PK\x03\x04", {"zip"}),
 }  # fmt: skip
 
@@ -382,6 +385,14 @@ def test_a_good_roster_with_bytes_changed_is_answered(data: st.DataObject) -> No
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
 
     assert_wholesome(read_roster(bytes(content)))
+
+
+def test_every_short_file_of_quotes_and_separators_is_answered() -> None:
+    pieces = ['"', ",", ";", "\n", "sep=;\n", "a", " "]
+
+    for length in range(1, 5):
+        for chosen in itertools.product(pieces, repeat=length):
+            assert read_roster("".join(chosen).encode()).problems, chosen
 
 
 # Letters that every encoding below can write, and that form no word by which a program marks a formula or an address.

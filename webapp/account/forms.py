@@ -12,11 +12,17 @@ class SignInForm(FlaskForm):
 
     email = StringField(
         lazy("E-mail address"),
-        [InputRequired(lazy("Please enter your e-mail address.")), Length(max=254, message=lazy("This is too long."))],
+        [
+            InputRequired(lazy("Please enter your e-mail address.")),
+            Length(max=254, message=lazy("This is too long.")),
+        ],
         filters=[lambda value: value.strip() if value else value],
     )
     password = PasswordField(
         lazy("Password"),
-        [InputRequired(lazy("Please enter your password.")), Length(max=1000, message=lazy("This is too long."))],
+        [
+            InputRequired(lazy("Please enter your password.")),
+            Length(max=1000, message=lazy("This is too long.")),
+        ],
     )
     next = HiddenField()

@@ -74,8 +74,12 @@ NOT_SHOWN = N_("not shown")
 DONE: Mapping[str, str] = {
     "cohort": N_("The cohort is set up. Next: import its pairs, then schedule the first wave."),
     "imported": N_("The pairs are imported."),
-    "scheduled": N_("The wave is scheduled. It opens and closes by itself; personal links can be issued now."),
+    "scheduled": N_(
+        "The wave is scheduled. It opens and closes by itself; personal links can be issued now."
+    ),
     "opened": N_("The wave is open. Everybody with a link can answer now."),
     "closed": N_("The wave is closed and its results are frozen."),
-    "nobody_new": N_("Everybody who can be asked has a link already. To replace a lost link, use the list of people."),
+    "nobody_new": N_(
+        "Everybody who can be asked has a link already. To replace a lost link, use the list of people."
+    ),
 }

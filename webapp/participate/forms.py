@@ -11,27 +11,20 @@ from wtforms.fields import RadioField, SelectChoice, TextAreaField
 from wtforms.form import BaseForm
 
 from instruments.answers import AnswerValue
-from instruments.errors import AnswerProblem, N_
+from instruments.errors import AnswerProblem
 from instruments.model import Instrument, Missing, Role, WaveKind
 from webapp.i18n import gettext, isolate
 
 CODE = re.compile(r"c:(-?[0-9]{1,4})")
 MISSING = {f"m:{missing.value}": missing for missing in Missing}
-UNREADABLE = N_("This is not one of the answers offered. Please choose again.")
 
 
 class ChoiceAnswer(RadioField):
     """Radio buttons whose value is "c:<code>", "m:<missing>" or empty; keeps what was sent even if it is no choice."""
 
     def process_formdata(self, valuelist: Sequence[str]) -> None:
-        """Keep the value sent; an unreadable one becomes an error beside the field."""
+        """Keep the value sent; nothing sent is the same as nothing chosen."""
         self.data = valuelist[0] if valuelist else ""
-        if self.data and parse_choice(self.data) is None:
-            raise ValueError(gettext(UNREADABLE))
-
-    def pre_validate(self, form: BaseForm) -> None:
-        """Leave the decision to `validate_answers`, so that page and import obey one rule."""
-        del form
 
     def answer(self) -> AnswerValue | None:
         """Return what was chosen, None for nothing."""
@@ -79,7 +72,7 @@ class Wording:
 
     def _name_partner(self, text: str) -> Markup:
         """Put the name in, escaped and isolated: it may be hostile, or written in another direction."""
-        return Markup(str(escape(text)).replace("{P}", str(isolate(self.partner))))
+        return escape(text).replace("{P}", isolate(self.partner))
 
 
 @dataclass(frozen=True)
@@ -123,9 +116,9 @@ class PageForm:
         self._form.process(data={item_id: _encode(answers.get(item_id)) for item_id in self.item_ids})
 
     def read_answers(self, sent: MultiDict[str, str]) -> dict[str, AnswerValue]:
-        """Read what was sent; return the answers that can be read, leaving the others as errors of their fields."""
+        """Read what was sent and return the answers; whether they are allowed the instrument decides."""
         self._form.process(formdata=sent)
-        answers = {item_id: self[item_id].answer() for item_id in self.item_ids if not self[item_id].process_errors}
+        answers = {item_id: self[item_id].answer() for item_id in self.item_ids}
         return {item_id: answer for item_id, answer in answers.items() if answer is not None}
 
     def add_problems(self, problems: Iterable[AnswerProblem]) -> None:
@@ -160,22 +153,36 @@ class PageForm:
         instrument, locale = self.wording.instrument, self.wording.locale
         response = instrument.format_of(item_id)
         others = tuple(
-            SelectChoice(value, instrument.missing_label(missing, locale)) for value, missing in MISSING.items()
+            SelectChoice(value, instrument.missing_label(missing, locale))
+            for value, missing in MISSING.items()
         )
         options = tuple(
             SelectChoice(f"c:{option.code}", instrument.option_label(response.id, option.code, locale))
             for option in response.options
         )
         field = self[item_id]
-        return Question(item_id, self.wording.item(item_id), field, response.kind, options, others, response.maximum_length)
+        return Question(
+            item_id,
+            self.wording.item(item_id),
+            field,
+            response.kind,
+            options,
+            others,
+            response.maximum_length,
+        )
 
 
 def parse_choice(value: str) -> AnswerValue | None:
-    """Return the answer that a radio button's value stands for, None if it stands for nothing."""
+    """Return the answer that a radio button's value stands for, None if it is empty.
+
+    Anything else is handed on as a text, which a question with options refuses: one rule then speaks for page and import.
+    """
+    if not value:
+        return None
     if value in MISSING:
         return AnswerValue(missing=MISSING[value])
     match = CODE.fullmatch(value)
-    return AnswerValue(code=int(match.group(1))) if match else None
+    return AnswerValue(code=int(match.group(1))) if match else AnswerValue(text=value)
 
 
 def _make_field(wording: Wording, item_id: str) -> Any:

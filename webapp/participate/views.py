@@ -1,15 +1,16 @@
 """Pages behind a personal link. A GET never writes; every POST saves first and then goes on."""
 
+from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, abort, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from instruments.answers import AnswerValue, validate_answers
-from surveys import responses
+from surveys import responses, withdrawal
 from surveys.errors import AnswerError, ResponseError, WaveNotOpenError
 from webapp.access import csrf
-from webapp.database import db, now, pseudonyms
+from webapp.database import db, instrument_folders, now, pseudonyms
 from webapp.errors import status_of, translate_error
 from webapp.participate.forms import PageForm, Wording
 from webapp.participate.visit import Visit, open_visit
@@ -38,7 +39,9 @@ def refuse_foreign_forms() -> None:
 @blueprint.get("/<token>")
 def show_welcome(token: str) -> str:
     """Show who asks, what for, and what is promised; or why there is nothing to answer now."""
-    return render_template("participate/welcome.html", visit=open_visit(token), saved="saved" in request.args)
+    visit = open_visit(token)
+    saved = "saved" in request.args and bool(visit.answers)
+    return render_template("participate/welcome.html", visit=visit, saved=saved)
 
 
 @blueprint.get("/<token>/<int:number>")
@@ -59,9 +62,7 @@ def save_answers(token: str, number: int) -> AnyResponse:
     form = _form_of(visit, number)
     answers = form.read_answers(request.form)
     try:
-        responses.save_page(
-            db(), visit.invitation, visit.page(number), answers, pseudonyms=pseudonyms(), locale=visit.locale, now=now()
-        )
+        responses.save_page(db(), visit.invitation, visit.page(number), answers, **_circumstances(visit))
     except WaveNotOpenError as error:
         return _refuse(visit, error, answers)
     except AnswerError as error:
@@ -86,9 +87,7 @@ def send_answers(token: str) -> AnyResponse:
     """Send the answers; sending twice is the same as sending once."""
     visit = open_visit(token)
     try:
-        responses.submit_response(
-            db(), visit.invitation, None, pseudonyms=pseudonyms(), locale=visit.locale, now=now()
-        )
+        responses.submit_response(db(), visit.invitation, **_circumstances(visit))
     except WaveNotOpenError as error:
         return _refuse(visit, error, {})
     except ResponseError as error:
@@ -108,17 +107,34 @@ def show_thanks(token: str) -> str | AnyResponse:
 
 @blueprint.get("/<token>/withdraw")
 def show_withdrawal(token: str) -> str:
-    """Ask before everything is deleted."""
+    """Ask before anything is deleted."""
     return render_template("participate/withdraw.html", visit=open_visit(token))
 
 
 @blueprint.post("/<token>/withdraw")
 def withdraw_answers(token: str) -> AnyResponse:
-    """Delete the answers; doing it twice is harmless."""
+    """Delete the answers to this questionnaire; doing it twice is harmless."""
     visit = open_visit(token)
-    if visit.can_withdraw:
-        responses.withdraw_response(db(), visit.invitation, pseudonyms=pseudonyms(), now=now())
+    if visit.response is not None and not visit.withdrawn:
+        try:
+            responses.withdraw_response(db(), visit.invitation, pseudonyms=pseudonyms(), now=now())
+        except WaveNotOpenError as error:
+            return _refuse(visit, error, {})
     return _to_welcome(visit)
+
+
+@blueprint.post("/<token>/leave")
+def leave_surveys(token: str) -> str:
+    """Delete everything the person ever answered in the programme and never ask again; the link ends with it."""
+    visit = open_visit(token)
+    person = visit.invitation.participant
+    withdrawal.withdraw_from_surveys(db(), person, pseudonyms=pseudonyms(), now=now())
+    return render_template("participate/left.html", visit=visit)
+
+
+def _circumstances(visit: Visit) -> dict[str, Any]:
+    """Return what every use case that writes a response is told."""
+    return {"pseudonyms": pseudonyms(), "locale": visit.locale, "now": now(), "folders": instrument_folders()}
 
 
 def _form_of(visit: Visit, number: int) -> PageForm:
@@ -154,5 +170,7 @@ def _refuse(visit: Visit, error: WaveNotOpenError, answers: dict[str, AnswerValu
     valid = validate_answers(visit.instrument, visit.form, answers).valid
     typed = [(wording.item(item_id), wording.answer(item_id, answer)) for item_id, answer in valid.items()]
     message, remedy = translate_error(error)
-    page = render_template("participate/refused.html", visit=visit, message=message, remedy=remedy, typed=typed)
+    page = render_template(
+        "participate/refused.html", visit=visit, message=message, remedy=remedy, typed=typed
+    )
     return make_response(page, status_of(error))

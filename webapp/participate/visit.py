@@ -31,7 +31,7 @@ class Visit:
     program: Program
     instrument: Instrument
     form: Form
-    state: str
+    state: waves.WaveState
     locale: str
     locales: tuple[str, ...]
     partner: str
@@ -61,7 +61,7 @@ class Visit:
     @property
     def submitted(self) -> bool:
         """Whether the answers were sent."""
-        return self.response is not None and self.response.state is ResponseState.SUBMITTED
+        return self.response is not None and self.response.is_submitted
 
     @property
     def withdrawn(self) -> bool:
@@ -70,19 +70,22 @@ class Visit:
 
     @property
     def can_withdraw(self) -> bool:
-        """Whether there is anything to withdraw."""
-        return self.response is not None and not self.withdrawn
+        """Whether this questionnaire holds anything that can be taken back now."""
+        return self.response is not None and not self.withdrawn and self.state is waves.WaveState.OPEN
 
     @property
     def machine_drafted(self) -> bool:
         """Whether the words on the page, the interface's or the questionnaire's, still wait for a person's review."""
-        states = (self.instrument.locales[self.locale].review_status, i18n.get_catalogue(self.locale).review_status)
+        states = (
+            self.instrument.locales[self.locale].review_status,
+            i18n.get_catalogue(self.locale).review_status,
+        )
         return "not reviewed" in states
 
     @property
     def floor(self) -> int:
         """The smallest group whose results are shown, as it was promised with the first invitation."""
-        return self.wave.floor or self.program.floor
+        return waves.floor_of(self.wave)
 
     @property
     def minutes(self) -> int:
@@ -104,7 +107,9 @@ class Visit:
         """Where to go on: the first page nobody has touched, the first of all when every page was."""
         if self.submitted:
             return 1
-        untouched = (n for n, page in enumerate(self.pages, start=1) if self.open_by_page[n] == len(page.items))
+        untouched = (
+            n for n, page in enumerate(self.pages, start=1) if self.open_by_page[n] == len(page.items)
+        )
         return next(untouched, 1)
 
     def page(self, number: int) -> FormPage:
@@ -138,11 +143,12 @@ def open_visit(token: str) -> Visit:
         wave=wave,
         program=program,
         instrument=instrument,
-        form=instrument.form(wave.kind, invitation.participant.role, wave.picks),
+        form=waves.form_of(wave, invitation.participant.role, instrument),
         state=waves.wave_state(wave, moment),
         locale=locale,
         locales=locales,
-        partner=invitations.partner_name(session, invitation),
+        # The name is gone once its owner had it destroyed; the questions then speak of the partner.
+        partner=invitations.partner_name(session, invitation) or i18n.gettext("your partner"),
         response=response,
         order_seed=_seed_order(invitation),
     )
@@ -155,4 +161,6 @@ def _seed_order(invitation: Invitation) -> str:
     """
     secret = current_app.config["SECRET_KEY"]
     key = secret.encode() if isinstance(secret, str) else secret
-    return hmac.new(key, f"order:{invitation.participant_id}:{invitation.pair_id}".encode(), "sha256").hexdigest()
+    return hmac.new(
+        key, f"order:{invitation.participant_id}:{invitation.pair_id}".encode(), "sha256"
+    ).hexdigest()

@@ -110,7 +110,6 @@ def upgrade() -> None:
         sa.Column("token_hash", DIGEST, nullable=False),
         sa.Column("user_id", KEY, nullable=False),
         sa.Column("created_at", MOMENT, nullable=False),
-        sa.Column("last_seen_at", MOMENT, nullable=False),
         sa.Column("expires_at", MOMENT, nullable=False),
         sa.Column("revoked_at", MOMENT),
         sa.CheckConstraint("expires_at > created_at", name=op.f("ck_access_session_expires_later")),

@@ -1,0 +1,351 @@
+"""The researcher's data package: everything that closed waves hold above the floor, under codes drawn for this file alone.
+
+Left out are names, addresses, comments, languages and dates (waves are placed by weeks since their cohort's start), and every
+cell of a cohort, role and wave with fewer people or pairs than its floor. Numbers have full precision.
+"""
+
+import datetime as dt
+import importlib.metadata
+import json
+import math
+import secrets
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy.orm import Session
+
+from instruments.codebook import COLUMNS, codebook_rows
+from instruments.model import Instrument, Role, WaveKind
+from surveys.audit import AuditAction, record_event
+from surveys.database import as_utc
+from surveys.datasets import Cell, answer_rows, by_questionnaire, closed_waves, frame_above_floor, rated_items
+from surveys.models import Program, User, Wave
+from surveys.packages import README, ExportError, check_target, pack_table, pack_text, write_package
+from surveys.published import cohorts_of
+from surveys.waves import floor_of, instrument_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from scoring.scales import ScoreSet
+
+PERSON = ("respondent", "pair", "cohort", "role")
+# A language, like any other trait of people, is told only where this many share it.
+SMALLEST_GROUP = 10
+LONGEST_PURPOSE = 1000
+OPEN_LICENCES = ("CC-BY", "CC0")
+TEXT_COLUMNS = ("label", "stem", "codes")
+
+
+@dataclass(frozen=True)
+class FileEntry:
+    """One file of a package: its rows without the header (for a text, its lines), and the SHA-256 of its bytes."""
+
+    rows: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a package says about itself; `as_json` is what manifest.json holds."""
+
+    software: str
+    written_on: dt.date
+    purpose: str
+    instruments: tuple[Mapping[str, Any], ...]
+    waves: tuple[Mapping[str, Any], ...]
+    left_out: tuple[Mapping[str, str], ...]
+    files: Mapping[str, FileEntry]
+    notes: tuple[str, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """The manifest as plain values."""
+        return {
+            **asdict(self),
+            "written_on": self.written_on.isoformat(),
+            "files": {name: asdict(entry) for name, entry in self.files.items()},
+        }
+
+
+def write_data_package(
+    session: Session,
+    program: Program,
+    target: Path,
+    *,
+    purpose: str,
+    now: dt.datetime,
+    folders: Sequence[Path] = (),
+    actor: User | None = None,
+) -> Manifest:
+    """Write the package of all closed waves of a programme: a zip if `target` ends in .zip, otherwise a new folder.
+
+    The package appears whole or not at all, readable by its owner only. The export is noted in the audit log, without the
+    purpose, which stands in the manifest. Raises ExportError.
+    """
+    moment = as_utc(now)
+    purpose = _checked_purpose(purpose)
+    check_target(target)
+    waves = closed_waves(session, program)
+    if not waves:
+        raise ExportError("nothing_closed")
+    data = _collect(session, program, waves, folders)
+    version = importlib.metadata.version("viceversa")
+    files = {
+        "answers_long.csv": pack_table(_answer_lines(session, data, folders)),
+        "scores_long.csv": pack_table(_score_lines(data)),
+        "wide.csv": pack_table(_wide_lines(data)),
+        "codebook.csv": pack_table(_codebook_lines(data)),
+        "README.txt": pack_text(README.format(version=version)),
+    }
+    manifest = Manifest(
+        software=f"viceversa {version}",
+        written_on=moment.date(),
+        purpose=purpose,
+        instruments=tuple(_describe_instruments(data)),
+        waves=tuple(_describe_wave(data, wave) for wave in waves),
+        left_out=tuple(_describe_left_out(data)),
+        files={name: FileEntry(packed.rows, packed.sha256) for name, packed in files.items()},
+        notes=_notes(data),
+    )
+    files["manifest.json"] = pack_text(json.dumps(manifest.as_json(), ensure_ascii=False, indent=2) + "\n")
+    record_event(session, AuditAction.DATA_EXPORTED, now=now, actor=actor, program=program)
+    write_package(target, files, moment.date())
+    return manifest
+
+
+@dataclass(frozen=True)
+class _Group:
+    """The waves that share a questionnaire and its picks, with the answers above the floor and their scores."""
+
+    waves: Sequence[Wave]
+    instrument: Instrument
+    frame: "pd.DataFrame"
+    scores: "ScoreSet | None"
+
+
+@dataclass(frozen=True)
+class _Data:
+    """Everything that goes into a package, and the codes under which it does."""
+
+    groups: Sequence[_Group]
+    small: frozenset[Cell]
+    people: Mapping[str, str]
+    pairs: Mapping[str, str]
+    cohorts: Mapping[str, str]
+
+    def person(self, respondent: str, pair: str, cohort: str, role: str) -> tuple[str, str, str, str]:
+        """The identity of a row under the codes of this package."""
+        return self.people[respondent], self.pairs[pair], self.cohorts[cohort], role
+
+
+def _collect(session: Session, program: Program, waves: Sequence[Wave], folders: Sequence[Path]) -> _Data:
+    """Read and score everything above the floor, and draw the codes."""
+    from scoring.scales import score_instrument
+
+    groups, small = [], frozenset[Cell]()
+    for of_group in by_questionnaire(waves):
+        instrument = instrument_of(of_group[0], folders=folders)
+        frame, left_out = frame_above_floor(session, of_group, folders=folders)
+        scores = score_instrument(frame, instrument, of_group[0].picks) if len(frame) else None
+        groups.append(_Group(of_group, instrument, frame, scores))
+        small |= left_out
+    return _Data(
+        groups,
+        small,
+        # The letter keeps a spreadsheet from reading a code as a number.
+        people=_draw_codes("R", (key for group in groups for key in group.frame["respondent"])),
+        pairs=_draw_codes("P", (key for group in groups for key in group.frame["pair"])),
+        cohorts={cohort.id: f"C{n}" for n, cohort in enumerate(cohorts_of(session, program), start=1)},
+    )
+
+
+def _draw_codes(letter: str, keys: Iterable[str]) -> dict[str, str]:
+    """A fresh random code for each key, so that no two packages, and no package and the database, can be joined."""
+    return {key: letter + secrets.token_hex(8) for key in set(keys)}
+
+
+def _answer_lines(session: Session, data: _Data, folders: Sequence[Path]) -> Iterator[Sequence[object]]:
+    """answers_long.csv."""
+    yield (*PERSON, "wave", "item", "code", "missing")
+    waves = [wave for group in data.groups for wave in group.waves]
+    lines = [
+        (
+            *data.person(row.respondent, row.pair, row.cohort, row.role.value),
+            row.wave,
+            row.item,
+            "" if row.code is None else row.code,
+            row.missing,
+        )
+        for row in answer_rows(session, waves, folders=folders)
+        if (row.cohort, row.role, row.wave) not in data.small
+    ]
+    yield from ((*line[:4], line[4].value, *line[5:]) for line in sorted(lines, key=_place))
+
+
+def _score_lines(data: _Data) -> Iterator[Sequence[object]]:
+    """scores_long.csv."""
+    yield (*PERSON, "wave", "scale", "score", "n_valid", "k_items")
+    lines = [
+        (*person, kind, scale, score, n_valid, len(group.instrument.scale(scale).keys))
+        for group in data.groups
+        for person, kind, scale, score, n_valid in _scores_of(data, group)
+    ]
+    yield from ((*line[:4], line[4].value, *line[5:]) for line in sorted(lines, key=_place))
+
+
+def _scores_of(
+    data: _Data, group: _Group
+) -> Iterator[tuple[tuple[str, str, str, str], WaveKind, str, str, int]]:
+    """Each score asked: whose, of which wave and scale, its value in full precision, and the items answered."""
+    if group.scores is None:
+        return
+    valid = group.scores.n_valid
+    for label, row in zip(group.scores.scores.index, group.scores.scores.to_dict("records"), strict=True):
+        person = data.person(row["respondent"], row["pair"], row["cohort"], row["role"])
+        for scale in group.scores.asked[row["wave"], row["role"]]:
+            yield person, WaveKind(row["wave"]), scale, _number(row[scale]), int(valid.at[label, scale])
+
+
+def _wide_lines(data: _Data) -> Iterator[Sequence[object]]:
+    """wide.csv: columns follow from the questionnaires, so they do not tell who has answered."""
+    items: dict[tuple[WaveKind, str], None] = {}
+    scales: dict[tuple[WaveKind, str], None] = {}
+    values: dict[tuple[str, str, str, str], dict[tuple[WaveKind, str], str]] = {}
+    for group in data.groups:
+        for wave in group.waves:
+            for role in Role:
+                items.update(((wave.kind, item), None) for item in rated_items(group.instrument, wave, role))
+                of_form = group.instrument.scales_scored(wave.kind, role, wave.picks)
+                scales.update(((wave.kind, scale.id), None) for scale in of_form)
+        for row in group.frame.to_dict("records"):
+            person = data.person(row["respondent"], row["pair"], row["cohort"], row["role"])
+            kind = WaveKind(row["wave"])
+            cells = values.setdefault(person, {})
+            cells.update({(kind, item): _code(row[item]) for at, item in items if at is kind and item in row})
+        for person, kind, scale, score, _n_valid in _scores_of(data, group):
+            values[person][kind, scale] = score
+    order = list(WaveKind)
+    columns = [
+        *sorted(items, key=lambda c: order.index(c[0])),
+        *sorted(scales, key=lambda c: order.index(c[0])),
+    ]
+    yield (*PERSON, *(f"{name}.{kind.value}" for kind, name in columns))
+    for person in sorted(values, key=_place):
+        yield (*person, *(values[person].get(column, "") for column in columns))
+
+
+def _codebook_lines(data: _Data) -> Iterator[Sequence[object]]:
+    """codebook.csv: every questionnaire in its source language; the words of a private one stay where they are."""
+    yield ("instrument", "version", *COLUMNS)
+    seen = set()
+    for group in data.groups:
+        instrument = group.instrument
+        private = not instrument.license.startswith(OPEN_LICENCES)
+        for row in codebook_rows(instrument, instrument.source_locale, group.waves[0].picks):
+            hidden = TEXT_COLUMNS if private and row["kind"] != "scale" else ()
+            line = (instrument.id, instrument.version, *("" if c in hidden else row[c] for c in COLUMNS))
+            if line not in seen:
+                seen.add(line)
+                yield line
+
+
+def _place(line: Sequence[Any]) -> tuple[object, ...]:
+    """Where a line stands: by cohort, role and random code, then in the order of the waves."""
+    respondent, pair, cohort, role = line[:4]
+    wave = list(WaveKind).index(line[4]) if len(line) > len(PERSON) else 0
+    return int(cohort[1:]), role, respondent, pair, wave
+
+
+def _code(value: float) -> str:
+    """A raw code as a whole number, or nothing."""
+    return "" if math.isnan(value) else str(int(value))
+
+
+def _number(value: float) -> str:
+    """A number in the shortest form that reads back as the same double, or nothing."""
+    return "" if math.isnan(value) else repr(float(value))
+
+
+def _describe_instruments(data: _Data) -> Iterator[dict[str, Any]]:
+    """Versions, digests, and for each language its review status and whether ten people or more answered in it."""
+    answered: dict[Instrument, dict[str, set[str]]] = {}
+    for group in data.groups:
+        people = answered.setdefault(group.instrument, {})
+        for respondent, locale in zip(group.frame["respondent"], group.frame["locale"], strict=True):
+            people.setdefault(locale, set()).add(respondent)
+    for instrument, people in answered.items():
+        yield {
+            "id": instrument.id,
+            "version": instrument.version,
+            "status": "development version, no norms" if instrument.development else "released version",
+            "license": instrument.license,
+            "digest": instrument.digests.whole,
+            "digest_structure": instrument.digests.structure,
+            "digest_source": instrument.digests.source,
+            "locales": [
+                {
+                    "locale": info.locale,
+                    "origin": info.origin,
+                    "review_status": info.review_status,
+                    "digest": info.digest,
+                    "answered_by_ten_or_more": len(people.get(info.locale, ())) >= SMALLEST_GROUP,
+                }
+                for info in instrument.locales.values()
+            ],
+        }
+
+
+def _describe_wave(data: _Data, wave: Wave) -> dict[str, Any]:
+    """A wave by the weeks since its cohort's start; dates would let people be recognised."""
+    start = wave.cohort.starts_on
+    ended = min(wave.closes_at, wave.closed_at or wave.closes_at)
+    return {
+        "cohort": data.cohorts[wave.cohort_id],
+        "wave": wave.kind.value,
+        "instrument": wave.instrument_id,
+        "version": wave.instrument_version,
+        "digest": wave.instrument_digest,
+        "picks": dict(wave.picks),
+        "floor": floor_of(wave),
+        "week_opened": None if start is None else (wave.opens_at.date() - start).days // 7,
+        "week_closed": None if start is None else (ended.date() - start).days // 7,
+    }
+
+
+def _describe_left_out(data: _Data) -> Iterator[dict[str, str]]:
+    """The cells below the floor, whoever has answered in them."""
+    order = list(WaveKind)
+    for cohort, role, kind in sorted(
+        data.small, key=lambda cell: (int(data.cohorts[cell[0]][1:]), order.index(cell[2]), cell[1].value)
+    ):
+        yield {"cohort": data.cohorts[cohort], "wave": kind.value, "role": role.value}
+
+
+def _notes(data: _Data) -> tuple[str, ...]:
+    """What has to be known before the numbers are used."""
+    small = (
+        "Cells of a cohort, wave and role with fewer people or pairs than the floor of their wave are left out. They are "
+        "listed whether nobody answered or only a few did."
+    )
+    drawn = "Codes of people and pairs were drawn for this package alone. There are no names, comments, languages or dates in it."
+    notes = [small, drawn]
+    if any(group.instrument.development for group in data.groups):
+        notes.insert(
+            0,
+            "The questionnaire is a development version without norms: its scores have no norms to be compared with.",
+        )
+    if any(not group.instrument.license.startswith(OPEN_LICENCES) for group in data.groups):
+        notes.append("The wording of a questionnaire that may not be passed on is left out of the codebook.")
+    return tuple(notes)
+
+
+def _checked_purpose(purpose: str) -> str:
+    """The purpose on one line; raises ExportError."""
+    purpose = " ".join(purpose.split())
+    if not purpose:
+        raise ExportError("purpose")
+    if len(purpose) > LONGEST_PURPOSE:
+        raise ExportError("purpose_long", length=len(purpose), maximum=LONGEST_PURPOSE)
+    return purpose

@@ -1,0 +1,157 @@
+"""Two tabs, a closing wave and a leaving person: whoever comes second finds the truth, and nothing is made twice."""
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, event, select
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session, sessionmaker
+
+from instruments.answers import AnswerValue
+from surveys import responses, waves, withdrawal
+from surveys.database import make_engine, make_session_factory
+from surveys.errors import InvitationError
+from surveys.invitations import find_invitation
+from surveys.models import Answer, Participant, Response, Wave
+
+FIRST = {"A1": AnswerValue(code=1)}
+
+
+def send(session: Session, world: Any, answers: dict[str, AnswerValue]) -> responses.Submission:
+    invitation = find_invitation(session, world.issued[0].token, now=world.now)
+    how = {"pseudonyms": world.pseudonyms, "locale": "en", "now": world.now, "folders": world.folders}
+    return responses.submit_response(session, invitation, answers, **how)
+
+
+def send_in_threads(world: Any, factory: sessionmaker[Session], n_tabs: int) -> list[responses.Submission]:
+    """Every tab begins at the same moment and commits for itself."""
+    start = threading.Barrier(n_tabs, timeout=20)
+
+    def run(_number: int) -> responses.Submission:
+        start.wait()
+        with factory.begin() as session:
+            return send(session, world, FIRST)
+
+    with ThreadPoolExecutor(n_tabs) as pool:
+        return list(pool.map(run, range(n_tabs)))
+
+
+@pytest.fixture
+def hurried_sessions(engine: Engine, database_url: str) -> Iterator[sessionmaker[Session]]:
+    """Sessions that give up at once instead of waiting for another writer."""
+    hurried = make_engine(database_url)
+    if engine.dialect.name == "sqlite":
+        event.listen(hurried, "connect", lambda connection, _: connection.execute("PRAGMA busy_timeout = 0"))
+    else:
+        event.listen(hurried, "begin", lambda c: c.exec_driver_sql("SET LOCAL lock_timeout = '20ms'"))
+    yield make_session_factory(hurried)
+    hurried.dispose()
+
+
+def test_tabs_that_send_at_the_same_moment_make_one_response(
+    world: Any, session_factory: sessionmaker[Session]
+) -> None:
+    world.session.close()
+
+    sent = send_in_threads(world, session_factory, 4)
+
+    assert sorted(one.already_submitted for one in sent) == [False, True, True, True]
+    with session_factory() as session:
+        assert len(session.scalars(select(Response.key)).all()) == 1
+        assert len(session.scalars(select(Answer.item_id)).all()) == 1
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_response_made_by_another_tab_in_between_is_taken_over(
+    world: Any, session_factory: sessionmaker[Session], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both tabs look before either has written, which SQLite's single writer rules out."""
+    world.pseudonyms.respondent_key(world.session, world.issued[0].participant_id, create=True)
+    world.pseudonyms.pair_key(world.session, world.issued[0].pair_id, create=True)
+    world.session.commit()
+    both_looked = threading.Barrier(2, timeout=20)
+    looked = threading.local()
+    n_waited = []
+    find: Callable[..., Response | None] = responses._find_response
+
+    def find_and_wait(*args: Any, **options: Any) -> Response | None:
+        found = find(*args, **options)
+        if not getattr(looked, "once", False):
+            looked.once = True
+            n_waited.append(found)
+            both_looked.wait()
+        return found
+
+    monkeypatch.setattr(responses, "_find_response", find_and_wait)
+
+    sent = send_in_threads(world, session_factory, 2)
+
+    assert n_waited == [None, None]  # the race did take place
+    assert sorted(one.already_submitted for one in sent) == [False, True]
+    assert len(world.session.scalars(select(Response.key)).all()) == 1
+
+
+def test_a_wave_cannot_close_between_the_check_and_the_answer(
+    world: Any, hurried_sessions: sessionmaker[Session]
+) -> None:
+    """Whoever closes has to wait for an answer that is being saved; and closes as soon as it is."""
+    send(world.session, world, FIRST)
+
+    def close() -> None:
+        with hurried_sessions.begin() as session:
+            waves.close_wave(session, session.get_one(Wave, world.wave.id), now=world.now)
+
+    with pytest.raises(OperationalError):
+        close()
+    world.session.commit()
+    close()
+
+    world.session.refresh(world.wave)
+    assert world.wave.closed_at == world.now
+    assert len(world.session.scalars(select(Answer.item_id)).all()) == 1
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_two_people_save_without_waiting_for_each_other(
+    world: Any, hurried_sessions: sessionmaker[Session]
+) -> None:
+    """People of two pairs: the wave is held by both together. The links of one pair are made one after the other."""
+    for link in (world.issued[0], world.issued[-1]):
+        world.pseudonyms.respondent_key(world.session, link.participant_id, create=True)
+        world.pseudonyms.pair_key(world.session, link.pair_id, create=True)
+    world.session.commit()
+    send(world.session, world, FIRST)
+
+    with hurried_sessions.begin() as session:
+        invitation = find_invitation(session, world.issued[-1].token, now=world.now)
+        how = {"pseudonyms": world.pseudonyms, "locale": "en", "now": world.now, "folders": world.folders}
+        responses.submit_response(session, invitation, FIRST, **how)
+
+    world.session.commit()
+    assert len(world.session.scalars(select(Response.key)).all()) == 2
+
+
+def test_nobody_leaves_between_the_check_and_the_answer(
+    world: Any, session_factory: sessionmaker[Session], hurried_sessions: sessionmaker[Session]
+) -> None:
+    """Leaving waits for an answer that is being saved and erases it too; what is sent afterwards is refused."""
+    send(world.session, world, FIRST)
+
+    def leave(factory: sessionmaker[Session]) -> withdrawal.SurveyWithdrawal:
+        with factory.begin() as session:
+            person = session.get_one(Participant, world.issued[0].participant_id)
+            return withdrawal.withdraw_from_surveys(
+                session, person, pseudonyms=world.pseudonyms, now=world.now
+            )
+
+    with pytest.raises(OperationalError):
+        leave(hurried_sessions)
+    world.session.commit()
+    assert leave(session_factory).n_responses == 1
+
+    with pytest.raises(InvitationError), session_factory.begin() as session:
+        send(session, world, FIRST)
+    assert world.session.scalars(select(Response.key)).all() == []

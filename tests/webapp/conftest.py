@@ -1,0 +1,225 @@
+"""A whole app on a small seeded SQLite database, with a clock that tests set and catalogues made up for the run."""
+
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy.orm import Session
+
+from instruments.catalog import get_instrument
+from surveys import accounts, invitations, programs, waves
+from surveys.database import make_engine, make_session_factory
+from surveys.models import Cohort, Program
+from webapp import catalogues, create_app
+from webapp.config import build_config
+from webapp.database import EXTENSION, dispose_engine
+from webapp.i18n import LOCALES, SOURCE_LOCALE
+
+TOY_FOLDERS = (Path(__file__).parents[1] / "instruments",)
+START = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
+PASSWORD = "correct horse battery"
+HOSTILE_NAME = "<script>alert('x')</script> & Söhne {P} %(x)s"
+
+
+class Clock:
+    """A clock that stands still until a test moves it."""
+
+    def __init__(self) -> None:
+        self.moment = START
+
+    def __call__(self) -> datetime:
+        return self.moment
+
+    def forward(self, **step: float) -> None:
+        """Move on by days, hours, minutes."""
+        self.moment += timedelta(**step)
+
+
+class PlainHasher:
+    """Stands in for argon2id, which is slow on purpose."""
+
+    def hash(self, password: str) -> str:
+        return f"plain:{password}"
+
+    def verify(self, password_hash: str, password: str) -> bool:
+        return password_hash == f"plain:{password}"
+
+    def needs_rehash(self, password_hash: str) -> bool:
+        return False
+
+
+@dataclass(frozen=True)
+class Seeded:
+    """What the seeded database holds: tokens by name of the person or state."""
+
+    tokens: dict[str, str]
+    program_slug: str
+
+
+@pytest.fixture(scope="session")
+def made_up_translations(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Complete catalogues in which every sentence begins with its locale, so that a forgotten one shows."""
+    folder = tmp_path_factory.mktemp("translations")
+    template = catalogues.extract_template()
+    (folder / "messages.pot").write_text(catalogues.render_template(template), encoding="utf-8")
+    for locale in LOCALES:
+        if locale != SOURCE_LOCALE:
+            catalog = catalogues.merge_catalogue(template, locale, None)
+            for message in catalog:
+                if message.id:
+                    message.string = make_up(message.id, locale, catalog.num_plurals)
+            path = folder / locale / "LC_MESSAGES" / "messages.po"
+            path.parent.mkdir(parents=True)
+            path.write_text(
+                catalogues.render_catalogue(catalog, catalogues.DEFAULT_HEADERS), encoding="utf-8"
+            )
+    return folder
+
+
+def make_up(text: str | tuple[str, ...], locale: str, n_plurals: int) -> str | tuple[str, ...]:
+    """A translation that can be told apart, in the shape that the message needs."""
+    if isinstance(text, str):
+        return f"{locale}:{text}"
+    return tuple(f"{locale}:{text[min(form, 1)]}" for form in range(n_plurals))
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """The app's clock."""
+    return Clock()
+
+
+@pytest.fixture
+def app(tmp_path: Path, sqlite_template: Path, made_up_translations: Path, clock: Clock) -> Iterator[Flask]:
+    """The whole app on an empty database with the newest schema."""
+    path = tmp_path / "viceversa.db"
+    shutil.copyfile(sqlite_template, path)
+    app = create_app(
+        {
+            "DATABASE_URL": f"sqlite:///{path}",
+            "SECRET_KEY": "a secret key for tests only",
+            "LINK_KEY": bytes(range(32)),
+            "INSTRUMENT_FOLDERS": TOY_FOLDERS,
+            "TRANSLATIONS_FOLDER": made_up_translations,
+            "CLOCK": clock,
+            "PASSWORD_HASHER": PlainHasher(),
+        }
+    )
+    yield app
+    dispose_engine(app)
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    """A browser without any cookie."""
+    return app.test_client()
+
+
+@pytest.fixture
+def write(app: Flask) -> Callable[[], Session]:
+    """Begins a transaction on the app's database: `with write() as session:` commits at the end."""
+    return app.extensions[EXTENSION].writers.begin
+
+
+@pytest.fixture
+def seeded(write: Callable[[], Session], clock: Clock) -> Seeded:
+    """A programme with three cohorts, whose four-page wave is open, still to come, and closed, and two users."""
+    instrument = get_instrument("toy", "0.1.0", folders=TOY_FOLDERS)
+    tokens: dict[str, str] = {}
+    with write() as session:
+        program = programs.create_program(
+            session,
+            slug="spring",
+            name="Spring 2026",
+            organisation="Example Works",
+            floor=6,
+            instrument=instrument,
+            now=clock(),
+        )
+        for name, opens, closes in (("open", -1, 9), ("scheduled", 3, 12), ("brief", -5, 1)):
+            cohort = programs.add_cohort(session, program, name=name, now=clock())
+            tokens |= seed_cohort(session, program, cohort, name, opens=opens, closes=closes, now=clock())
+        for role in ("coordinator", "researcher"):
+            user = accounts.add_user(
+                session,
+                email=f"{role}@example.org",
+                name=role.title(),
+                password=PASSWORD,
+                now=clock(),
+                hasher=PlainHasher(),
+            )
+            accounts.add_membership(session, user, program, role)
+    return Seeded(tokens, "spring")
+
+
+def seed_cohort(
+    session: Session, program: Program, cohort: Cohort, name: str, *, opens: int, closes: int, now: datetime
+) -> dict[str, str]:
+    """One pair and one wave; the tokens of the mentor, who prefers Urdu, and of the mentee, who prefers nothing."""
+    instrument = get_instrument("toy", "0.1.0", folders=TOY_FOLDERS)
+    mentor = programs.add_participant(
+        session, program, role="mentor", name="Amina Siddiqui", email=f"m-{name}@x.org", locale="ur", now=now
+    )
+    mentee = programs.add_participant(
+        session, program, role="mentee", name=HOSTILE_NAME, email=f"e-{name}@x.org", locale=None, now=now
+    )
+    programs.add_pair(session, cohort, mentor=mentor, mentee=mentee, now=now)
+    wave = waves.schedule_wave(
+        session,
+        cohort,
+        "T2",
+        instrument,
+        opens_at=now + timedelta(days=opens),
+        closes_at=now + timedelta(days=closes),
+        now=now,
+    )
+    issued = invitations.issue_invitations(session, wave, now=now, folders=TOY_FOLDERS)
+    names = {mentor.id: f"{name} mentor", mentee.id: f"{name} mentee"}
+    return {names[one.participant_id]: one.token for one in issued}
+
+
+@pytest.fixture
+def mentee(seeded: Seeded) -> str:
+    """The address of the mentee's questionnaire in the open wave."""
+    return f"/s/{seeded.tokens['open mentee']}"
+
+
+@pytest.fixture
+def mentor(seeded: Seeded) -> str:
+    """The address of the mentor's questionnaire in the open wave; the partner's name is hostile."""
+    return f"/s/{seeded.tokens['open mentor']}"
+
+
+@pytest.fixture
+def read_token() -> Callable[[str], str]:
+    """Finds the forgery token in a page."""
+
+    def read(page: str) -> str:
+        match = re.search(r'name="csrf_token" value="([^"]+)"', page)
+        assert match, "the page has no forgery token"
+        return match.group(1)
+
+    return read
+
+
+@pytest.fixture
+def sign_in(read_token: Callable[[str], str]) -> Callable[..., object]:
+    """Signs a client in through the page, as a person would."""
+
+    def perform(
+        client: FlaskClient,
+        email: str = "coordinator@example.org",
+        password: str = PASSWORD,
+        **fields: str,
+    ) -> object:
+        page = client.get("/account/sign-in").text
+        data = {"csrf_token": read_token(page), "email": email, "password": password, **fields}
+        return client.post("/account/sign-in", data=data)
+
+    return perform

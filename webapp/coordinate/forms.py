@@ -1,0 +1,102 @@
+"""The coordinator's forms: they read and keep what was typed; the use cases decide what is allowed."""
+
+import datetime as dt
+import zoneinfo
+from typing import Any
+
+from flask import current_app
+from flask_wtf import FlaskForm
+from flask_wtf.file import FileField, FileRequired
+from wtforms.fields import DateField, DateTimeLocalField, SelectChoice, SelectField, StringField
+from wtforms.validators import InputRequired, Length, Optional
+
+from surveys.errors import SurveyError
+from webapp.errors import translate_error
+from webapp.i18n import lazy
+
+REQUIRED = lazy("Please fill this in.")
+NOT_A_DATE = lazy("This is no date. Write it as year-month-day, such as 2027-03-01.")
+NOT_A_TIME = lazy("This is no date with a time. Write it as 2027-03-01T09:00.")
+
+
+class DayField(DateField):
+    """A day, with its complaint in the reader's language."""
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        """Read the day that was sent."""
+        try:
+            super().process_formdata(valuelist)
+        except ValueError as error:
+            raise ValueError(str(NOT_A_DATE)) from error
+
+
+class MomentField(DateTimeLocalField):
+    """A day and time in the time zone of the deployment, with its complaint in the reader's language."""
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        """Read the moment that was sent."""
+        try:
+            super().process_formdata(valuelist)
+        except ValueError as error:
+            raise ValueError(str(NOT_A_TIME)) from error
+
+    @property
+    def moment(self) -> dt.datetime:
+        """The moment with its time zone."""
+        naive: dt.datetime = self.data
+        return naive.replace(tzinfo=zone_of_forms())
+
+
+class CohortForm(FlaskForm):
+    """A new cohort."""
+
+    name = StringField(
+        lazy("Name of the cohort"),
+        [InputRequired(REQUIRED), Length(max=200, message=lazy("This is too long."))],
+        filters=[lambda value: value.strip() if value else value],
+    )
+    starts_on = DayField(lazy("First day"), [InputRequired(REQUIRED)])
+    ends_on = DayField(lazy("Last day (may stay empty)"), [Optional()])
+
+
+class WaveForm(FlaskForm):
+    """A new wave: its kind and its window."""
+
+    kind = SelectField(lazy("Kind of wave"), [InputRequired(REQUIRED)])
+    opens_at = MomentField(lazy("Opens"), [InputRequired(REQUIRED)], format="%Y-%m-%dT%H:%M")
+    closes_at = MomentField(lazy("Closes"), [InputRequired(REQUIRED)], format="%Y-%m-%dT%H:%M")
+
+
+class RosterForm(FlaskForm):
+    """A file with pairs."""
+
+    file = FileField(lazy("File with the pairs"), [FileRequired(lazy("Please choose a file."))])
+
+
+class CompareForm(FlaskForm):
+    """What to compare; read from the address, so that a comparison can be kept as a bookmark."""
+
+    class Meta:
+        """A form that only reads needs no token."""
+
+        csrf = False
+
+    scale = SelectField(lazy("Scale"))
+    role = SelectField(lazy("Role"))
+    wave = SelectField(lazy("Wave"))
+
+
+def make_choices(pairs: list[tuple[str, str]]) -> list[Any]:
+    """Return values with their labels as the select field wants them."""
+    return [SelectChoice(value=value, label=label) for value, label in pairs]
+
+
+def zone_of_forms() -> dt.tzinfo:
+    """Return the time zone in which times are typed and shown."""
+    return zoneinfo.ZoneInfo(current_app.config["TIMEZONE"])
+
+
+def put_error(form: FlaskForm, field_name: str, error: SurveyError) -> None:
+    """Put a refusal of the domain beside the field it is about, with its remedy."""
+    field = form[field_name]
+    field.errors = [*field.errors, " ".join(translate_error(error))]

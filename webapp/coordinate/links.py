@@ -1,0 +1,164 @@
+"""Personal links: issued once as a file for the coordinator's own mail merge, replaced one by one when lost.
+
+Only hashes of links are kept, so a link that was not written down has to be replaced. Whether one was used is known nowhere here.
+"""
+
+import csv
+import io
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from flask import abort, make_response, redirect, render_template, url_for
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session, joinedload
+from werkzeug.wrappers import Response
+
+from instruments.model import Role
+from surveys import invitations
+from surveys.invitations import IssuedInvitation
+from surveys.models import Contact, Invitation, Pair, Participant, Wave
+from surveys.waves import wave_state
+from webapp.access import current_user
+from webapp.coordinate.cohorts import read_done, send_csv
+from webapp.coordinate.finding import load_wave
+from webapp.coordinate.words import KINDS, PERSON
+from webapp.database import db, instrument_folders, now
+
+COLUMNS = ("name", "email", "language", "link", "role", "partner")
+# A spreadsheet takes a cell that begins like this for a formula and would run it.
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+@dataclass(frozen=True)
+class LinkHolder:
+    """A person who was sent a link about one pair."""
+
+    invitation_id: str
+    name: str | None
+    role: Role
+    partner: str | None
+
+
+def list_people(slug: str, wave_id: str) -> str:
+    """List everybody who was ever issued a link to this wave, so that a lost one can be replaced."""
+    wave = load_wave(slug, wave_id)
+    return render_template(
+        "coordinate/links.html",
+        program=wave.cohort.program,
+        cohort=wave.cohort,
+        wave=wave,
+        words=KINDS[wave.kind],
+        state=wave_state(wave, now()).value,
+        people=list_holders(db(), wave),
+        done=read_done(),
+        roles=PERSON,
+    )
+
+
+def issue_links(slug: str, wave_id: str) -> Response:
+    """Issue links to everybody who has none yet, and give them out as a file, once."""
+    wave = load_wave(slug, wave_id)
+    issued = invitations.issue_invitations(
+        db(), wave, now=now(), folders=instrument_folders(), actor=current_user()
+    )
+    if not issued:
+        address = url_for("coordinate.show_wave", slug=slug, wave_id=wave.id, done="nobody_new")
+        return redirect(address, 303)
+    return send_csv(_write_rows(wave, issued), f"links-{wave.cohort.program.slug}-{wave.kind.value}.csv")
+
+
+def replace_link(slug: str, wave_id: str, invitation_id: str) -> Response:
+    """Give one person a new link; the old one stops working, and what they saved stays."""
+    wave = load_wave(slug, wave_id)
+    invitation = db().get(Invitation, invitation_id)
+    if invitation is None or invitation.wave_id != wave.id:
+        abort(404)
+    issued = invitations.reissue_invitation(db(), invitation, now=now(), actor=current_user())
+    page = render_template(
+        "coordinate/link.html",
+        program=wave.cohort.program,
+        cohort=wave.cohort,
+        wave=wave,
+        words=KINDS[wave.kind],
+        contact=issued.invitation.participant.contact,
+        link=_make_link(issued),
+    )
+    response = make_response(page)
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def count_links(session: Session, wave: Wave) -> int:
+    """Return how many people were issued links, one for each pair; replaced ones count once."""
+    asked = (
+        select(Invitation.pair_id, Invitation.participant_id).where(Invitation.wave_id == wave.id).distinct()
+    )
+    return session.scalar(select(func.count()).select_from(asked.subquery())) or 0
+
+
+def list_holders(session: Session, wave: Wave) -> list[LinkHolder]:
+    """Return everybody with a link, by name. Replaced and withdrawn links are not told apart from others."""
+    found = session.scalars(
+        select(Invitation)
+        .where(Invitation.wave_id == wave.id)
+        .order_by(Invitation.issued_at)
+        .options(
+            joinedload(Invitation.participant).joinedload(Participant.contact),
+            joinedload(Invitation.pair).joinedload(Pair.mentor).joinedload(Participant.contact),
+            joinedload(Invitation.pair).joinedload(Pair.mentee).joinedload(Participant.contact),
+        )
+    )
+    newest = {(invitation.pair_id, invitation.participant_id): invitation for invitation in found}
+    holders = [
+        LinkHolder(
+            invitation.id,
+            _name_of(invitation.participant),
+            Role(invitation.participant.role),
+            _name_of(_find_partner(invitation)),
+        )
+        for invitation in newest.values()
+    ]
+    return sorted(holders, key=lambda holder: ((holder.name or "").casefold(), holder.partner or ""))
+
+
+def _write_rows(wave: Wave, issued: Iterable[IssuedInvitation]) -> str:
+    """Return the file's text, a row a link, by name."""
+    rows: list[tuple[str, ...]] = []
+    for one in issued:
+        person = one.invitation.participant
+        contact = person.contact
+        if contact is None:
+            continue
+        locale = contact.locale or wave.cohort.program.default_locale
+        partner = _name_of(_find_partner(one.invitation)) or ""
+        cells = (contact.name, contact.email, locale, _make_link(one), Role(person.role).value, partner)
+        rows.append(tuple(_disarm(cell) for cell in cells))
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(COLUMNS)
+    writer.writerows(sorted(rows, key=lambda row: row[0].casefold()))
+    return text.getvalue()
+
+
+def _make_link(issued: IssuedInvitation) -> str:
+    """Return the whole address that opens a person's questionnaire."""
+    return url_for("participate.show_welcome", token=issued.token, _external=True)
+
+
+def _disarm(cell: str) -> str:
+    """Return a cell that no spreadsheet takes for a formula; people's names come from files that others wrote."""
+    begins = unicodedata.normalize("NFKC", cell).lstrip().startswith(FORMULA_STARTS)
+    return f"'{cell}" if begins or cell.startswith(FORMULA_STARTS) else cell
+
+
+def _find_partner(invitation: Invitation) -> Participant:
+    """Return the other person of the pair."""
+    pair = invitation.pair
+    return pair.mentee if pair.mentor_id == invitation.participant_id else pair.mentor
+
+
+def _name_of(person: Participant) -> str | None:
+    """Return a person's name, None once it has been destroyed."""
+    contact: Contact | None = person.contact
+    return contact.name if contact is not None else None

@@ -1,0 +1,144 @@
+"""A wave: when it is scheduled, open or closed, how many have answered in steps of ten, and freezing its results."""
+
+import datetime as dt
+
+from flask import redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from instruments.catalog import get_instrument, latest_version
+from instruments.model import Instrument, Role, WaveKind
+from surveys import releases
+from surveys import waves as use_cases
+from surveys.errors import WaveError
+from surveys.models import Cohort, Program, Wave
+from webapp.access import current_user
+from webapp.coordinate.cohorts import find_frozen, read_done
+from webapp.coordinate.figures import describe_rate
+from webapp.coordinate.finding import load_cohort, load_wave
+from webapp.coordinate.forms import WaveForm, make_choices, put_error, zone_of_forms
+from webapp.coordinate.links import count_links
+from webapp.coordinate.words import KINDS, ROLES, STATES
+from webapp.database import db, discard_changes, instrument_folders, now
+from webapp.i18n import gettext as _
+
+FIELD_OF_ERROR = {"no_forms": "kind", "duplicate": "kind", "window": "closes_at", "past": "closes_at"}
+FALLBACK_INSTRUMENT = "core-battery"
+FIELDWORK = dt.timedelta(days=10)
+
+
+def schedule_wave(slug: str, cohort_id: str) -> str | Response | tuple[str, int]:
+    """Plan a wave: choose its kind and its window."""
+    cohort = load_cohort(slug, cohort_id)
+    instrument = _choose_instrument(cohort.program)
+    form = WaveForm(**_propose_window())
+    free = [kind for kind in instrument.waves if use_cases.find_wave(db(), cohort, kind) is None]
+    form.kind.choices = make_choices([(kind.value, _(KINDS[kind].name)) for kind in free])
+    if form.validate_on_submit():
+        wave = _plan(cohort, form, instrument)
+        if wave is not None:
+            return redirect(_address_of(wave, "scheduled"), 303)
+    page = render_template(
+        "coordinate/wave_new.html",
+        program=cohort.program,
+        cohort=cohort,
+        form=form,
+        free=free,
+        kinds=KINDS,
+        zone=str(zone_of_forms()),
+    )
+    return (page, 400) if form.errors else page
+
+
+def show_wave(slug: str, wave_id: str) -> str:
+    """Show where a wave stands, with response rates by role and never by person."""
+    wave = load_wave(slug, wave_id)
+    state = use_cases.wave_state(wave, now())
+    return render_template(
+        "coordinate/wave.html",
+        program=wave.cohort.program,
+        cohort=wave.cohort,
+        wave=wave,
+        state=state.value,
+        words=KINDS[wave.kind],
+        frozen=wave.id in find_frozen(db(), wave.cohort.program),
+        floor=use_cases.floor_of(wave),
+        ends=use_cases.ended_at(wave),
+        rates=_read_rates(wave, state),
+        smallest=use_cases.SMALLEST_RATED_ROLE,
+        n_links=count_links(db(), wave),
+        done=read_done(),
+        roles=ROLES,
+        states=STATES,
+    )
+
+
+def open_wave(slug: str, wave_id: str) -> Response:
+    """Open a scheduled wave now."""
+    wave = load_wave(slug, wave_id)
+    use_cases.open_wave(db(), wave, now=now(), actor=current_user())
+    return redirect(_address_of(wave, "opened"), 303)
+
+
+def close_wave(slug: str, wave_id: str) -> str | Response | tuple[str, int]:
+    """Ask whether a wave shall be closed, and on a yes close it and freeze its one release."""
+    wave = load_wave(slug, wave_id)
+    if request.method == "POST":
+        use_cases.close_wave(db(), wave, now=now(), actor=current_user())
+        releases.freeze_release(db(), wave, now=now(), folders=instrument_folders(), actor=current_user())
+        return redirect(url_for("coordinate.show_results", slug=slug, wave_id=wave.id, done="closed"), 303)
+    return render_template(
+        "coordinate/wave_close.html",
+        program=wave.cohort.program,
+        cohort=wave.cohort,
+        wave=wave,
+        state=use_cases.wave_state(wave, now()).value,
+        words=KINDS[wave.kind],
+        floor=use_cases.floor_of(wave),
+    )
+
+
+def _read_rates(wave: Wave, state: use_cases.WaveState) -> list[tuple[Role, int | None, str]]:
+    """Return role, rate and its words while a wave is open; afterwards only the frozen release may say it."""
+    if state is not use_cases.WaveState.OPEN:
+        return []
+    rates = use_cases.response_rates(db(), wave, now=now())
+    return [(rate.role, rate.percent, describe_rate(rate.percent, rate.bound)) for rate in rates]
+
+
+def _plan(cohort: Cohort, form: WaveForm, instrument: Instrument) -> Wave | None:
+    """Plan the wave as typed; a refusal goes beside its field."""
+    try:
+        return use_cases.schedule_wave(
+            db(),
+            cohort,
+            WaveKind(form.kind.data),
+            instrument,
+            opens_at=form.opens_at.moment,
+            closes_at=form.closes_at.moment,
+            now=now(),
+            actor=current_user(),
+        )
+    except WaveError as error:
+        discard_changes()
+        put_error(form, FIELD_OF_ERROR.get(error.code, "kind"), error)
+        return None
+
+
+def _choose_instrument(program: Program) -> Instrument:
+    """Return the programme's questionnaire, or the newest core battery where none was chosen."""
+    folders = instrument_folders()
+    identifier = program.instrument_id or FALLBACK_INSTRUMENT
+    version = program.instrument_version or latest_version(identifier, folders=folders)
+    return get_instrument(identifier, version, folders=folders)
+
+
+def _propose_window() -> dict[str, dt.datetime]:
+    """Return a window to start from: tomorrow morning, for as long as fieldwork usually takes."""
+    local = now().astimezone(zone_of_forms())
+    opens = (local + dt.timedelta(days=1)).replace(hour=8, minute=0, second=0, microsecond=0, tzinfo=None)
+    return {"opens_at": opens, "closes_at": opens + FIELDWORK}
+
+
+def _address_of(wave: Wave, done: str) -> str:
+    """Return the address of a wave's page, with what was just done."""
+    return url_for("coordinate.show_wave", slug=wave.cohort.program.slug, wave_id=wave.id, done=done)
