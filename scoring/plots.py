@@ -22,7 +22,7 @@ from matplotlib.figure import Figure
 from scoring.errors import ScoringError
 
 UNITS_PER_INCH = 72  # so that one figure unit is one CSS pixel when the picture is shown at its natural width
-WIDE, NARROW = 720, 340
+WIDE, NARROW = 720, 300
 FAMILIES = ("Noto Sans", "Noto Sans Arabic", "Noto Nastaliq Urdu", "DejaVu Sans")
 
 # Matplotlib shares one font engine between threads and does not guard it.
@@ -114,7 +114,7 @@ def plot_intervals(
         raise PlotError("plot.span", "The axis has no length.", "Give the lower end first.")
     look = _Look(words, palette, narrow, span, format_number)
     width = NARROW if narrow else WIDE
-    pitch, bottom, top = (62 if narrow else 46), 62, 8
+    pitch, bottom, top = (78 if narrow else 46), 62, 8
     if words.language == "ur":
         pitch += 12  # Nastaliq letters hang from a slope and need more height.
     height = pitch * len(rows) + bottom + top
@@ -125,8 +125,8 @@ def plot_intervals(
     axes = figure.add_axes(area, facecolor="none")
     _draw_frame(axes, len(rows), _find_reach(rows), look)
     for position, row in enumerate(reversed(rows)):
-        _draw_mark(axes, row, position - 0.2 if narrow else position, look)
-        _print_words(axes, row, position + 0.22 if narrow else position, look)
+        _draw_mark(axes, row, position - 0.28 if narrow else position, look)
+        _print_words(axes, row, position, look)
     return figure
 
 
@@ -203,34 +203,33 @@ def _draw_mark(axes: Axes, row: IntervalRow, level: float, look: _Look) -> None:
         )
 
 
-def _print_words(axes: Axes, row: IntervalRow, level: float, look: _Look) -> None:
-    """Print one row's name where reading starts and its value at the other side, or above the mark in a narrow chart."""
+def _print_words(axes: Axes, row: IntervalRow, position: int, look: _Look) -> None:
+    """Print one row's name where reading starts and its value at the other side; in a narrow chart both above the mark."""
     palette, right_to_left = look.palette, look.words.right_to_left
-    gap = 0.0 if look.narrow else 0.045
-    # Beside the plot words grow away from it; above the marks they grow towards each other.
-    left_side, right_side = ("left", "right") if look.narrow else ("right", "left")
-    left, right = (-gap, left_side), (1 + gap, right_side)
-    name_at, value_at = (right, left) if right_to_left else (left, right)
-    name, value = (
-        (_fold(row.label, 22, 1), _fold(row.text, 24, 1))
-        if look.narrow
-        else (_fold(row.label, 25, 2), _fold(row.text, 26, 2))
-    )
     value_color = palette.muted if row.mean is None else palette.ink
-    for (place, side), text, size, color in (
-        (name_at, name, 13, palette.ink),
-        (value_at, value, 12.5, value_color),
-    ):
-        axes.text(
-            place,
-            level,
-            text,
-            ha=side,
-            va="center",
-            linespacing=1.35,
-            transform=axes.get_yaxis_transform(),
-            **look.font(size, color),
+    if look.narrow:
+        start = (1.0, "right") if right_to_left else (0.0, "left")
+        _print_text(
+            axes, _fold(row.label, 36, 1), (*start, position + 0.36), look, look.font(13, palette.ink)
         )
+        _print_text(axes, _fold(row.text, 38, 1), (*start, position + 0.04), look, look.font(12, value_color))
+        return
+    # Beside the plot words grow away from it.
+    left, right = (-0.045, "right", position), (1.045, "left", position)
+    name_at, value_at = (right, left) if right_to_left else (left, right)
+    _print_text(axes, _fold(row.label, 25, 2), name_at, look, look.font(13, palette.ink))
+    _print_text(axes, _fold(row.text, 26, 2), value_at, look, look.font(12.5, value_color))
+
+
+def _print_text(
+    axes: Axes, text: str, place: tuple[float, str, float], look: _Look, font: dict[str, Any]
+) -> None:
+    """Print words at a share of the plot's width, aligned as told, at the height of a row."""
+    across, side, level = place
+    spacing = 1.35 if look.words.language != "ur" else 1.6
+    axes.text(
+        across, level, text, ha=side, va="center", linespacing=spacing, transform=axes.get_yaxis_transform(), **font
+    )  # fmt: skip
 
 
 @lru_cache

@@ -1,6 +1,5 @@
 """How consistently the items of one scale speak: Cronbach's alpha with Feldt's interval."""
 
-import math
 import warnings
 from dataclasses import dataclass
 from typing import Final
@@ -181,4 +180,4 @@ def _feldt_interval(alpha: float, n: int, k: int, confidence: float) -> tuple[fl
 
     tail = (1.0 - confidence) / 2.0
     low, high = (1.0 - (1.0 - alpha) * f.ppf([1.0 - tail, tail], n - 1, (n - 1) * (k - 1))).tolist()
-    return (low, high) if math.isfinite(low) else (-math.inf, high)
+    return low, high

@@ -56,7 +56,9 @@ def exposes_few(rows: Sequence[Row], floor: int) -> bool:
     light = sorted((atom for atom in atoms if atom.weight < floor), key=lambda atom: -atom.weight)
     if not light:
         return False
-    return _is_exposed(_beside([atom for atom in atoms if atom.weight >= floor], light), floor - 1)
+    heavy = _Basis(atom for atom in atoms if atom.weight >= floor)
+    free = heavy.beside(light)
+    return _is_exposed(free, floor - 1, len(_Basis(free).pivots))
 
 
 def connected_rows(row: Row, rows: Iterable[Row]) -> list[Row]:
@@ -127,12 +129,10 @@ class _Basis:
             explained = rest.keys() & self.pivots.keys()
         return rest
 
-
-def _beside(fixed: Iterable[_Atom], free: Iterable[_Atom]) -> list[_Atom]:
-    """The free atoms in the space that the fixed ones leave over; those that add nothing to the fixed ones are left out."""
-    basis = _Basis(fixed)
-    reduced = (_Atom(atom.weight, tuple(filter(None, map(basis.reduce, atom.columns)))) for atom in free)
-    return [atom for atom in reduced if atom.columns]
+    def beside(self, atoms: Iterable[_Atom]) -> list[_Atom]:
+        """Atoms in the space that the basis leaves over; those that add nothing to it are left out."""
+        reduced = (_Atom(atom.weight, tuple(filter(None, map(self.reduce, atom.columns)))) for atom in atoms)
+        return [atom for atom in reduced if atom.columns]
 
 
 def _eliminate(column: Vector, pivot: Vector, lead: int) -> Vector:
@@ -148,41 +148,43 @@ def _eliminate(column: Vector, pivot: Vector, lead: int) -> Vector:
     return result
 
 
-def _is_exposed(atoms: Sequence[_Atom], budget: int) -> bool:
-    """Whether leaving out atoms of at most `budget` people lowers the rank of them all.
+def _is_exposed(atoms: Sequence[_Atom], budget: int, rank: int) -> bool:
+    """Whether the atoms, without some of at most `budget` people, fail to reach the rank.
 
-    A set U lowers the rank exactly when every set of atoms that spans the space has an atom in U. So disjoint spanning sets are
-    taken one after another: U needs an atom of each, and when their lightest atoms together exceed the budget there is no such
-    U. Otherwise U must contain one atom of the first spanning set, and each is tried in turn; an atom that was tried is kept
-    from then on, so no U is looked at twice.
+    A set U of atoms lowers the rank exactly when every set of atoms that spans the space has an atom in U. So disjoint spanning
+    sets are taken one after another: U needs an atom of each, and when their lightest atoms together exceed the budget there is
+    no such U. Otherwise U must contain one atom of the first spanning set, and each is tried in turn; an atom that was tried is
+    kept from then on, so no U is looked at twice.
     """
-    if not atoms:
+    if rank == 0:
         return False
-    rank = len(_Basis(atoms).pivots)
     first, left = _take_spanning(atoms, rank)
+    if not first:
+        return True
     spanning, needed = first, 0
     while spanning:
         needed += min(atom.weight for atom in spanning)
         if needed > budget:
             return False
         spanning, left = _take_spanning(left, rank)
+    kept = _Basis()
     for position, atom in enumerate(first):
-        if atom.weight > budget:
-            continue
-        rest = [other for other in atoms if all(other is not known for known in first[: position + 1])]
-        if len(_Basis([*first[:position], *rest]).pivots) < rank:
-            return True
-        if _is_exposed(_beside(first[:position], rest), budget - atom.weight):
-            return True
+        if atom.weight <= budget:
+            decided = {id(known) for known in first[: position + 1]}
+            rest = kept.beside(other for other in atoms if id(other) not in decided)
+            if _is_exposed(rest, budget - atom.weight, rank - len(kept.pivots)):
+                return True
+        kept.add(atom)
     return False
 
 
 def _take_spanning(atoms: Sequence[_Atom], rank: int) -> tuple[list[_Atom], list[_Atom]]:
     """Atoms that span a space of this rank, and the atoms left over; no atoms where they do not suffice."""
-    basis, taken, left = _Basis(), list[_Atom](), list[_Atom]()
+    basis, taken = _Basis(), list[_Atom]()
     for atom in atoms:
-        if len(basis.pivots) < rank and basis.add(atom):
+        if basis.add(atom):
             taken.append(atom)
-        else:
-            left.append(atom)
-    return (taken if len(basis.pivots) == rank else [], left)
+            if len(basis.pivots) == rank:
+                chosen = {id(known) for known in taken}
+                return taken, [other for other in atoms if id(other) not in chosen]
+    return [], list(atoms)

@@ -7,7 +7,7 @@ cohort's truth is that nothing changed.
 """
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -60,12 +60,21 @@ COHORTS = (
     CohortPlan("Product and Engineering", 40, 1.2, 17),
 )
 
-# (wave, opens this many days after the start, response rate of a person of average safety)
+
+@dataclass(frozen=True)
+class Occasion:
+    """One wave of the schedule; without `after_days` it opened three days ago and is still open."""
+
+    kind: WaveKind
+    response_rate: float
+    after_days: int | None = None
+
+
 WAVES = (
-    (WaveKind.T0, 0, 0.95),
-    (WaveKind.TC, 35, 0.9),
-    (WaveKind.T2, 77, 0.86),
-    (WaveKind.T3A, 0, 0.3),
+    Occasion(WaveKind.T0, 0.95, after_days=0),
+    Occasion(WaveKind.TC, 0.9, after_days=35),
+    Occasion(WaveKind.T2, 0.86, after_days=77),
+    Occasion(WaveKind.T3A, 0.3),
 )
 FIELDWORK = dt.timedelta(days=10)
 
@@ -104,6 +113,8 @@ def seed_demo(
     now: dt.datetime,
     seed: int = 20260401,
     freeze: Callable[[Wave, dt.datetime], object],
+    cohorts: Sequence[CohortPlan] = COHORTS,
+    schedule: Sequence[Occasion] = WAVES,
     progress: Callable[[Iterable[Wave], int], Iterable[Wave]] = lambda items, _total: items,
 ) -> Demo:
     """Create the demo organisation, answer its waves and close the first three; freeze is called for each closed wave."""
@@ -119,23 +130,33 @@ def seed_demo(
         now=now,
     )
     tokens: dict[tuple[Role, str], str] = {}
-    scheduled: list[tuple[Wave, CohortPlan]] = []
+    scheduled: list[tuple[Wave, CohortPlan, Occasion]] = []
     people: dict[str, Simulated] = {}
-    for plan in COHORTS:
+    for plan in cohorts:
         start = now - dt.timedelta(weeks=plan.weeks_ago)
         cohort = programs.add_cohort(session, program, name=plan.name, starts_on=start.date(), now=start)
         for pair in _add_pairs(session, program, cohort, plan, now=start):
             people.update(_simulate_pair(rng, pair, instrument))
-        for kind, after_days, _rate in WAVES:
-            opens = now - dt.timedelta(days=3) if kind is WaveKind.T3A else start + dt.timedelta(days=after_days)
-            wave = waves.schedule_wave(
-                session, cohort, kind, instrument, opens_at=opens, closes_at=opens + FIELDWORK, now=opens
+        for occasion in schedule:
+            is_open = occasion.after_days is None
+            opens = (
+                now - dt.timedelta(days=3) if is_open else start + dt.timedelta(days=occasion.after_days or 0)
             )
-            scheduled.append((wave, plan))
-    plans = {wave.id: plan for wave, plan in scheduled}
-    for wave in progress([wave for wave, _ in scheduled], len(scheduled)):
-        left = _answer_wave(session, wave, plans[wave.id], instrument, pseudonyms, people, rng)
-        if wave.kind == WaveKind.T3A:
+            wave = waves.schedule_wave(
+                session,
+                cohort,
+                occasion.kind,
+                instrument,
+                opens_at=opens,
+                closes_at=opens + FIELDWORK,
+                now=opens,
+            )
+            scheduled.append((wave, plan, occasion))
+    plans = {wave.id: (plan, occasion) for wave, plan, occasion in scheduled}
+    for wave in progress([wave for wave, _, _ in scheduled], len(scheduled)):
+        plan, occasion = plans[wave.id]
+        left = _answer_wave(session, wave, plan, occasion, instrument, pseudonyms, people, rng)
+        if occasion.after_days is None:
             tokens = {**left, **tokens}
         else:
             waves.close_wave(session, wave, now=wave.closes_at)
@@ -217,13 +238,13 @@ def _answer_wave(
     session: Session,
     wave: Wave,
     plan: CohortPlan,
+    occasion: Occasion,
     instrument: Instrument,
     pseudonyms: Pseudonyms,
     people: Mapping[str, Simulated],
     rng: "np.random.Generator",
 ) -> dict[tuple[Role, str], str]:
     """Invite everybody and let those who take part answer; returns tokens that stay unanswered, by role and locale."""
-    rate = {kind: rate for kind, _, rate in WAVES}[wave.kind]
     unanswered: dict[tuple[Role, str], str] = {}
     for issued in invitations.issue_invitations(session, wave, now=wave.opens_at):
         person = programs.get_participant(session, issued.participant_id)
@@ -232,9 +253,10 @@ def _answer_wave(
         locale = wished if wished in instrument.locales else instrument.source_locale
         simulated = people[f"{issued.pair_id}/{role.value}"]
         safety = simulated.traits.get("PS", 0.0)
-        reserved = wave.kind is WaveKind.T3A and (role, wished) not in unanswered and (role, wished) in READY_LINKS
-        takes_part = rng.random() < min(0.99, rate + 0.05 * safety)
-        if reserved or not takes_part:
+        reserved = occasion.after_days is None and (role, wished) in READY_LINKS
+        takes_part = rng.random() < min(0.99, occasion.response_rate + 0.05 * safety)
+        # The first person of each language that a ready link is wished for is left to whoever tries the demo.
+        if (reserved and (role, wished) not in unanswered) or not takes_part:
             unanswered.setdefault((role, wished), issued.token)
             continue
         form = waves.form_of(wave, role, instrument)
@@ -283,7 +305,7 @@ def _draw_answers(
 def _shift(factor: str, wave: WaveKind) -> Iterator[float]:
     """The parts of the true shift that have happened by a wave."""
     steps = TRUE_SHIFT.get(factor, (0.0, 0.0))
-    if wave not in (WaveKind.T0,):
+    if wave != WaveKind.T0:
         yield steps[0]
     if wave not in (WaveKind.T0, WaveKind.TC):
         yield steps[1]
@@ -299,9 +321,7 @@ def _answer_of(
     codes = [option.code for option in response_format.options]
     if len(codes) == 2:
         return AnswerValue(code=codes[1] if rng.random() < 0.04 else codes[0])
-    problem = any(
-        scale.direction == "problem" and item.id in scale.keys for scale in instrument.scales
-    )
+    problem = any(scale.direction == "problem" and item.id in scale.keys for scale in instrument.scales)
     step = sum(value > threshold for threshold in THRESHOLDS)
     place = round(step * (len(codes) - 1) / len(THRESHOLDS))
     return AnswerValue(code=codes[::-1][place] if problem else codes[place])

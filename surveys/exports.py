@@ -63,9 +63,14 @@ class Manifest:
     def as_json(self) -> dict[str, Any]:
         """The manifest as plain values."""
         return {
-            **asdict(self),
+            "software": self.software,
             "written_on": self.written_on.isoformat(),
+            "purpose": self.purpose,
+            "instruments": list(self.instruments),
+            "waves": list(self.waves),
+            "left_out": list(self.left_out),
             "files": {name: asdict(entry) for name, entry in self.files.items()},
+            "notes": list(self.notes),
         }
 
 
@@ -104,7 +109,7 @@ def write_data_package(
         written_on=moment.date(),
         purpose=purpose,
         instruments=tuple(_describe_instruments(data)),
-        waves=tuple(_describe_wave(data, wave) for wave in waves),
+        waves=tuple(_describe_waves(data)),
         left_out=tuple(_describe_left_out(data)),
         files={name: FileEntry(packed.rows, packed.sha256) for name, packed in files.items()},
         notes=_notes(data),
@@ -138,6 +143,10 @@ class _Data:
     def person(self, respondent: str, pair: str, cohort: str, role: str) -> tuple[str, str, str, str]:
         """The identity of a row under the codes of this package."""
         return self.people[respondent], self.pairs[pair], self.cohorts[cohort], role
+
+    def place(self, cohort_id: str, kind: WaveKind) -> tuple[int, int]:
+        """Where a wave stands: by the start of its cohort, then in the order of time."""
+        return list(self.cohorts).index(cohort_id), list(WaveKind).index(kind)
 
 
 def _collect(session: Session, program: Program, waves: Sequence[Wave], folders: Sequence[Path]) -> _Data:
@@ -297,28 +306,29 @@ def _describe_instruments(data: _Data) -> Iterator[dict[str, Any]]:
         }
 
 
-def _describe_wave(data: _Data, wave: Wave) -> dict[str, Any]:
-    """A wave by the weeks since its cohort's start; dates would let people be recognised."""
-    start = wave.cohort.starts_on
-    ended = min(wave.closes_at, wave.closed_at or wave.closes_at)
-    return {
-        "cohort": data.cohorts[wave.cohort_id],
-        "wave": wave.kind.value,
-        "instrument": wave.instrument_id,
-        "version": wave.instrument_version,
-        "digest": wave.instrument_digest,
-        "picks": dict(wave.picks),
-        "floor": floor_of(wave),
-        "week_opened": None if start is None else (wave.opens_at.date() - start).days // 7,
-        "week_closed": None if start is None else (ended.date() - start).days // 7,
-    }
+def _describe_waves(data: _Data) -> Iterator[dict[str, Any]]:
+    """The waves by cohort and time, placed by the weeks since their cohort's start; dates would let people be recognised."""
+    waves = [wave for group in data.groups for wave in group.waves]
+    for wave in sorted(waves, key=lambda wave: data.place(wave.cohort_id, wave.kind)):
+        start = wave.cohort.starts_on
+        ended = min(wave.closes_at, wave.closed_at or wave.closes_at)
+        yield {
+            "cohort": data.cohorts[wave.cohort_id],
+            "wave": wave.kind.value,
+            "instrument": wave.instrument_id,
+            "version": wave.instrument_version,
+            "digest": wave.instrument_digest,
+            "picks": dict(wave.picks),
+            "floor": floor_of(wave),
+            "week_opened": None if start is None else (wave.opens_at.date() - start).days // 7,
+            "week_closed": None if start is None else (ended.date() - start).days // 7,
+        }
 
 
 def _describe_left_out(data: _Data) -> Iterator[dict[str, str]]:
     """The cells below the floor, whoever has answered in them."""
-    order = list(WaveKind)
     for cohort, role, kind in sorted(
-        data.small, key=lambda cell: (int(data.cohorts[cell[0]][1:]), order.index(cell[2]), cell[1].value)
+        data.small, key=lambda cell: (*data.place(cell[0], cell[2]), cell[1].value)
     ):
         yield {"cohort": data.cohorts[cohort], "wave": kind.value, "role": role.value}
 

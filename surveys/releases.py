@@ -154,7 +154,7 @@ def _decide(
 
     released: set[CandidateName] = set()
     for role in Role:
-        cells = {}
+        cells: dict[CandidateName, Cell] = {}
         for candidate in (one for one in candidates if one.role is role):
             cell = Cell(
                 candidate.quantity,
@@ -164,18 +164,31 @@ def _decide(
             )
             if candidate.n_people >= disclosure.floor_of(cell, floor):
                 cells[candidate.name] = cell
-        answers = {answer for cell in (*cells.values(), *published) for answer in cell.members}
-        per_person = Counter(answer.partition("/")[0] for answer in answers)
-        of_role = {answer.partition("/")[0] for cell in cells.values() for answer in cell.members}
-        pairs = sorted((per_person[person] for person in of_role), reverse=True)
+        pairs = _pairs_per_person(list(cells.values()), published)
         decisions = disclosure.decide_release(
             list(cells.values()),
             published,
-            floor=1 + sum(pairs[: floor - 1]) if pairs else floor,
+            floor=max(floor, 1 + sum(pairs[: floor - 1])),
             sensitive_floor=1 + sum(pairs[: max(floor, SENSITIVE_FLOOR) - 1]),
         )
         released |= {name for name, decision in zip(cells, decisions, strict=True) if decision.released}
     return frozenset(released)
+
+
+def _pairs_per_person(cells: Sequence["Cell"], published: Sequence["Cell"]) -> list[int]:
+    """In how many pairs each person answered who can play a part beside these cells, the largest number first.
+
+    Those are the people of the cells, and of all published cells that share people with them, directly or through others.
+    """
+    answers = {answer for cell in cells for answer in cell.members}
+    waiting = [cell.members for cell in published]
+    while True:
+        people = {answer.partition("/")[0] for answer in answers}
+        touching = [members for members in waiting if any(one.partition("/")[0] in people for one in members)]
+        if not touching:
+            return sorted(Counter(answer.partition("/")[0] for answer in answers).values(), reverse=True)
+        waiting = [members for members in waiting if members not in touching]
+        answers.update(*touching)
 
 
 def _published_before(session: Session, program: Program) -> list["Cell"]:

@@ -54,7 +54,9 @@ def copied_house(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the five packages and of the contracts."""
     copy = tmp_path_factory.mktemp("house")
     for package in PACKAGES:
-        shutil.copytree(ROOT / package, copy / package, ignore=shutil.ignore_patterns("__pycache__", "library"))
+        shutil.copytree(
+            ROOT / package, copy / package, ignore=shutil.ignore_patterns("__pycache__", "library")
+        )
     shutil.copy(ROOT / "pyproject.toml", copy)
     return copy
 
@@ -94,7 +96,9 @@ def test_nothing_says_anonymous() -> None:
         if path.suffix in {".toml", ".html", ".pot", ".po"}
     ]
 
-    said = [(path, word) for path in texts for word in words if word in path.read_text(encoding="utf-8").lower()]
+    said = [
+        (path, word) for path in texts for word in words if word in path.read_text(encoding="utf-8").lower()
+    ]
 
     assert texts
     assert said == []

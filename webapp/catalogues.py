@@ -20,8 +20,8 @@ from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po, write_po
 
-from webapp.config import PACKAGE_FOLDER, TRANSLATIONS_FOLDER
-from webapp.i18n import LOCALES, SOURCE_LOCALE, read_header
+from webapp.config import LOCALES, PACKAGE_FOLDER, SOURCE_LOCALE, TRANSLATIONS_FOLDER
+from webapp.i18n import read_header
 
 ROOT = PACKAGE_FOLDER.parent
 ROOMS = ("instruments", "scoring", "surveys", "webapp")

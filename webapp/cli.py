@@ -92,7 +92,7 @@ def db() -> None:
 @db.command("upgrade")
 @click.pass_obj
 def db_upgrade(settings: Settings) -> None:
-    """Create the tables or bring them to the version of this software; safe to run again.
+    r"""Create the tables or bring them to the version of this software; safe to run again.
 
     \b
     Example:
@@ -115,10 +115,16 @@ def user() -> None:
 @user.command("add")
 @click.argument("email")
 @click.option("--name", required=True, help="The name shown on their pages.")
-@click.option("--coordinates", multiple=True, metavar="PROGRAM", help="May coordinate this programme; repeatable.")
-@click.option("--researches", multiple=True, metavar="PROGRAM", help="May download this programme's data; repeatable.")
+@click.option(
+    "--coordinates", multiple=True, metavar="PROGRAM", help="May coordinate this programme; repeatable."
+)
+@click.option(
+    "--researches", multiple=True, metavar="PROGRAM", help="May download this programme's data; repeatable."
+)
 @click.option("--locale", default="en", show_default=True, help="The language of their pages.")
-@click.option("--password-stdin", is_flag=True, help="Read the password from standard input instead of asking.")
+@click.option(
+    "--password-stdin", is_flag=True, help="Read the password from standard input instead of asking."
+)
 @click.pass_obj
 def user_add(
     settings: Settings,
@@ -129,7 +135,7 @@ def user_add(
     locale: str,
     password_stdin: bool,
 ) -> None:
-    """Add somebody who signs in, with their programmes.
+    r"""Add somebody who signs in, with their programmes.
 
     \b
     Example:
@@ -142,7 +148,9 @@ def user_add(
     else:
         password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
     with _session(settings) as session:
-        person = accounts.add_user(session, email=email, name=name, password=password, locale=locale, now=_now())
+        person = accounts.add_user(
+            session, email=email, name=name, password=password, locale=locale, now=_now()
+        )
         for role, slugs in (("coordinator", coordinates), ("researcher", researches)):
             for slug in slugs:
                 accounts.add_membership(session, person, programs.find_program(session, slug), role)
@@ -161,14 +169,20 @@ def program() -> None:
 @click.argument("slug")
 @click.option("--name", required=True)
 @click.option("--organisation", required=True)
-@click.option("--floor", default=5, show_default=True, type=click.IntRange(min=5), help="Smallest group ever shown.")
-@click.option("--instrument", "instrument_id", default="core-battery", show_default=True, metavar="ID[@VERSION]")
-@click.option("--locale", default="en", show_default=True, help="Language of people whose language is not known.")
+@click.option(
+    "--floor", default=5, show_default=True, type=click.IntRange(min=5), help="Smallest group ever shown."
+)
+@click.option(
+    "--instrument", "instrument_id", default="core-battery", show_default=True, metavar="ID[@VERSION]"
+)
+@click.option(
+    "--locale", default="en", show_default=True, help="Language of people whose language is not known."
+)
 @click.pass_obj
 def program_add(
     settings: Settings, slug: str, name: str, organisation: str, floor: int, instrument_id: str, locale: str
 ) -> None:
-    """Add a programme; SLUG is its short name in addresses and commands.
+    r"""Add a programme; SLUG is its short name in addresses and commands.
 
     \b
     Example:
@@ -204,17 +218,23 @@ def program_list(settings: Settings) -> None:
                 states = ", ".join(
                     f"{wave.kind} {waves.wave_state(wave, now)}" for wave in waves.list_waves(session, cohort)
                 )
-                click.echo(f"  {cohort.name}: {programs.count_pairs(session, cohort)} pairs; {states or 'no waves'}")
+                click.echo(
+                    f"  {cohort.name}: {programs.count_pairs(session, cohort)} pairs; {states or 'no waves'}"
+                )
 
 
 @program.command("cohort")
 @click.argument("slug")
 @click.argument("name")
-@click.option("--starts", required=True, type=click.DateTime(["%Y-%m-%d"]), help="First day of the programme.")
+@click.option(
+    "--starts", required=True, type=click.DateTime(["%Y-%m-%d"]), help="First day of the programme."
+)
 @click.option("--ends", type=click.DateTime(["%Y-%m-%d"]), help="Last day of the programme.")
 @click.pass_obj
-def program_cohort(settings: Settings, slug: str, name: str, starts: dt.datetime, ends: dt.datetime | None) -> None:
-    """Add a cohort: pairs that start together.
+def program_cohort(
+    settings: Settings, slug: str, name: str, starts: dt.datetime, ends: dt.datetime | None
+) -> None:
+    r"""Add a cohort: pairs that start together.
 
     \b
     Example:
@@ -246,12 +266,13 @@ def roster() -> None:
 @click.option("--check", is_flag=True, help="Only report; write nothing.")
 @click.pass_obj
 def roster_import(settings: Settings, slug: str, cohort_name: str, file: Path, check: bool) -> None:
-    """Import pairs from a CSV file; nothing is written unless every row is good.
+    r"""Import pairs from a CSV file; nothing is written unless every row is good.
 
     \b
     The file has one row a pair, with the columns
       mentor_name, mentor_email, mentor_language, mentee_name, mentee_email, mentee_language
     and, if you like, started_on and reporting_line.
+
     Example:
       viceversa roster import spring "Finance" pairs.csv --check
     """
@@ -259,7 +280,9 @@ def roster_import(settings: Settings, slug: str, cohort_name: str, file: Path, c
 
     with _session(settings) as session:
         cohort = _cohort(session, slug, cohort_name)
-        plan = rosters.plan_import(session, cohort, rosters.read_roster(file.read_bytes(), filename=file.name))
+        plan = rosters.plan_import(
+            session, cohort, rosters.read_roster(file.read_bytes(), filename=file.name)
+        )
         for line in (*plan.problems, *plan.notes):
             click.echo(str(line), err=True)
         if plan.problems:
@@ -281,14 +304,20 @@ def wave() -> None:
 @click.argument("slug")
 @click.argument("cohort_name", metavar="COHORT")
 @click.argument("kind", type=click.Choice(["T0", "TC", "T2", "T3a", "T3b", "T4", "PL"]))
-@click.option("--days", default=10, show_default=True, type=click.IntRange(1, 120), help="Length of the window.")
-@click.option("--links", type=click.Path(dir_okay=False, path_type=Path), help="Write the personal links to this CSV.")
-@click.option("--base-url", default="http://127.0.0.1:8000", show_default=True, help="Address of the service.")
+@click.option(
+    "--days", default=10, show_default=True, type=click.IntRange(1, 120), help="Length of the window."
+)
+@click.option(
+    "--links", type=click.Path(dir_okay=False, path_type=Path), help="Write the personal links to this CSV."
+)
+@click.option(
+    "--base-url", default="http://127.0.0.1:8000", show_default=True, help="Address of the service."
+)
 @click.pass_obj
 def wave_open(
     settings: Settings, slug: str, cohort_name: str, kind: str, days: int, links: Path | None, base_url: str
 ) -> None:
-    """Open a wave now and issue its personal links, which are shown once: only their hashes are kept.
+    r"""Open a wave now and issue its personal links, which are shown once: only their hashes are kept.
 
     \b
     Example:
@@ -303,9 +332,17 @@ def wave_open(
         cohort = _cohort(session, slug, cohort_name)
         opened = waves.find_wave(session, cohort, kind)
         if opened is None:
-            instrument = _instrument(settings, f"{cohort.program.instrument_id}@{cohort.program.instrument_version}")
+            instrument = _instrument(
+                settings, f"{cohort.program.instrument_id}@{cohort.program.instrument_version}"
+            )
             opened = waves.schedule_wave(
-                session, cohort, kind, instrument, opens_at=now, closes_at=now + dt.timedelta(days=days), now=now
+                session,
+                cohort,
+                kind,
+                instrument,
+                opens_at=now,
+                closes_at=now + dt.timedelta(days=days),
+                now=now,
             )
         else:
             waves.open_wave(session, opened, now=now)
@@ -341,7 +378,7 @@ def _write_links(rows: list[tuple[str, str, str, str, str]], target: Path | None
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.pass_obj
 def wave_close(settings: Settings, slug: str, cohort_name: str, kind: str, yes: bool) -> None:
-    """Close a wave and freeze its one release.
+    r"""Close a wave and freeze its one release.
 
     \b
     Example:
@@ -350,12 +387,14 @@ def wave_close(settings: Settings, slug: str, cohort_name: str, kind: str, yes: 
     from surveys import releases, waves
 
     if not yes:
-        click.confirm("Closing is final: nobody can answer afterwards and the results are frozen. Close?", abort=True)
+        click.confirm(
+            "Closing is final: nobody can answer afterwards and the results are frozen. Close?", abort=True
+        )
     with _session(settings) as session:
         closing = _wave(session, slug, cohort_name, kind)
         waves.close_wave(session, closing, now=_now())
         releases.freeze_release(session, closing, now=_now(), folders=settings.instrument_folders)
-    click.echo(f"{kind} is closed. Next: viceversa release show {slug} \"{cohort_name}\" {kind}")
+    click.echo(f'{kind} is closed. Next: viceversa release show {slug} "{cohort_name}" {kind}')
 
 
 # --- results ------------------------------------------------------------------------------------------------------
@@ -373,7 +412,7 @@ def release() -> None:
 @click.option("--json", "as_json", is_flag=True, help="The stored release as JSON.")
 @click.pass_obj
 def release_show(settings: Settings, slug: str, cohort_name: str, kind: str, as_json: bool) -> None:
-    """Print what may be shown of a closed wave; what may not looks the same for nobody and for four.
+    r"""Print what may be shown of a closed wave; what may not looks the same for nobody and for four.
 
     \b
     Example:
@@ -384,17 +423,21 @@ def release_show(settings: Settings, slug: str, cohort_name: str, kind: str, as_
     with _session(settings) as session:
         view = releases.release_of(session, _wave(session, slug, cohort_name, kind))
         if view is None:
-            raise click.ClickException(f"{kind} of {cohort_name} is not closed yet. Results exist only after that.")
+            raise click.ClickException(
+                f"{kind} of {cohort_name} is not closed yet. Results exist only after that."
+            )
         click.echo(json.dumps(view.body, ensure_ascii=False, indent=2) if as_json else releases.as_text(view))
 
 
 @main.command()
 @click.argument("slug")
 @click.argument("target", type=click.Path(path_type=Path))
-@click.option("--purpose", required=True, help="What the data are for; kept in the manifest and in the audit log.")
+@click.option(
+    "--purpose", required=True, help="What the data are for; kept in the manifest and in the audit log."
+)
 @click.pass_obj
 def export(settings: Settings, slug: str, target: Path, purpose: str) -> None:
-    """Write the researcher's data package of all closed waves to TARGET (.zip or a new folder).
+    r"""Write the researcher's data package of all closed waves to TARGET (.zip or a new folder).
 
     \b
     Example:
@@ -442,7 +485,7 @@ def instrument_list(settings: Settings) -> None:
 @click.argument("folders", nargs=-1, type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.pass_context
 def instrument_check(ctx: click.Context, folders: tuple[Path, ...]) -> None:
-    """Name every problem of the instruments in FOLDERS, or of those shipped.
+    r"""Name every problem of the instruments in FOLDERS, or of those shipped.
 
     \b
     Example:
@@ -458,7 +501,7 @@ def instrument_check(ctx: click.Context, folders: tuple[Path, ...]) -> None:
 @click.argument("new", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.pass_context
 def instrument_diff(ctx: click.Context, old: Path, new: Path) -> None:
-    """Say what changed between two versions and the smallest version bump allowed.
+    r"""Say what changed between two versions and the smallest version bump allowed.
 
     \b
     Example:
@@ -479,7 +522,7 @@ def instrument_diff(ctx: click.Context, old: Path, new: Path) -> None:
 @click.option("--threads", default=2, show_default=True, type=click.IntRange(1, 64))
 @click.pass_obj
 def serve(settings: Settings, host: str, port: int, workers: int, threads: int) -> None:
-    """Serve the pages with a production server (gunicorn, threaded workers).
+    r"""Serve the pages with a production server (gunicorn, threaded workers).
 
     \b
     Example:
@@ -487,16 +530,22 @@ def serve(settings: Settings, host: str, port: int, workers: int, threads: int) 
     """
     from webapp.serving import run_server
 
-    run_server(complete_settings(settings, DATA_FOLDER), host=host, port=port, workers=workers, threads=threads)
+    run_server(
+        complete_settings(settings, DATA_FOLDER), host=host, port=port, workers=workers, threads=threads
+    )
 
 
 @main.command()
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535))
-@click.option("--folder", default=Path("var/demo"), show_default=True, type=click.Path(file_okay=False, path_type=Path))
+@click.option(
+    "--folder", default=Path("var/demo"), show_default=True, type=click.Path(file_okay=False, path_type=Path)
+)
 @click.option("--fresh", is_flag=True, help="Throw the demo's data away and seed it again.")
-@click.option("--serve/--no-serve", "serving", default=True, help="Keep serving, or only seed and print the links.")
+@click.option(
+    "--serve/--no-serve", "serving", default=True, help="Keep serving, or only seed and print the links."
+)
 def demo(port: int, folder: Path, fresh: bool, serving: bool) -> None:
-    """Seed a demo organisation on SQLite, print ready links and keep serving.
+    r"""Seed a demo organisation on SQLite, print ready links and keep serving.
 
     \b
     Example:

@@ -10,6 +10,8 @@ from typing import Any
 
 PACKAGE_FOLDER = Path(__file__).resolve().parent
 TRANSLATIONS_FOLDER = PACKAGE_FOLDER.parent / "translations"
+SOURCE_LOCALE = "en"
+LOCALES = (SOURCE_LOCALE, "de", "fr", "es", "ar", "ur")
 DEFAULT_DATABASE_URL = "sqlite:///var/viceversa.db"
 DEFAULT_BASE_URL = "http://127.0.0.1:8000"
 MINIMUM_SECRET_LENGTH = 16
@@ -40,7 +42,7 @@ class Settings:
     trust_proxy: int = 0
     trusted_hosts: tuple[str, ...] = ()
     https: bool = False
-    default_locale: str = "en"
+    default_locale: str = SOURCE_LOCALE
     timezone: str = "UTC"
     base_url: str = DEFAULT_BASE_URL
 
@@ -74,7 +76,7 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
         trust_proxy=_read_number("VICEVERSA_TRUST_PROXY", read("TRUST_PROXY")),
         trusted_hosts=tuple(part.strip() for part in read("TRUSTED_HOSTS").split(",") if part.strip()),
         https=read("HTTPS").lower() in {"1", "true", "yes", "on"},
-        default_locale=read("DEFAULT_LOCALE") or "en",
+        default_locale=read("DEFAULT_LOCALE") or SOURCE_LOCALE,
         timezone=read("TIMEZONE") or "UTC",
         base_url=read("BASE_URL").rstrip("/") or DEFAULT_BASE_URL,
     )
@@ -119,6 +121,12 @@ def _check_config(config: Mapping[str, Any]) -> None:
             "VICEVERSA_LINK_KEY",
             "the key that links people to pseudonyms is needed, 32 bytes in hex.",
             make_key,
+        )
+    if config["DEFAULT_LOCALE"] not in LOCALES:
+        raise ConfigError(
+            "VICEVERSA_DEFAULT_LOCALE",
+            f"{config['DEFAULT_LOCALE']!r} is no language of the interface.",
+            f"Use one of: {', '.join(LOCALES)}.",
         )
     try:
         zoneinfo.ZoneInfo(config["TIMEZONE"])

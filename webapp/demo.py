@@ -13,7 +13,6 @@ from typing import Any
 from instruments.catalog import get_instrument, latest_version
 from surveys import accounts, demo, releases
 from surveys.database import make_engine, make_session_factory, upgrade
-from surveys.models.program import Wave
 from surveys.pseudonyms import Pseudonyms
 from webapp.config import Settings
 from webapp.keys import complete_settings
@@ -36,7 +35,11 @@ class PreparedDemo:
 
 
 def prepare_demo(
-    folder: Path, *, port: int, fresh: bool = False, progress: Progress = lambda items, _total, _label: iter(items)
+    folder: Path,
+    *,
+    port: int,
+    fresh: bool = False,
+    progress: Progress = lambda items, _total, _label: iter(items),
 ) -> PreparedDemo:
     """Seed the demo in a folder unless it stands there already."""
     if fresh:

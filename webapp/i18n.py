@@ -28,8 +28,8 @@ from babel.support import Translations
 from flask import Flask, Response, current_app, g, has_request_context, request
 from markupsafe import Markup, escape
 
-LOCALES = ("en", "de", "fr", "es", "ar", "ur")
-SOURCE_LOCALE = "en"
+from webapp.config import LOCALES, SOURCE_LOCALE
+
 COOKIE = "lang"
 YEAR_SECONDS = 365 * 24 * 3600
 
@@ -156,9 +156,11 @@ def choose_locale(
     for wish in (request.args.get("lang"), request.cookies.get(COOKIE), *preferences):
         if wish is not None and wish in offered:
             return wish
-    accepted = request.accept_languages.best_match(offered)
-    if accepted is not None:
-        return accepted
+    # Werkzeug's own best_match would give "en" for "fr-CA, en;q=0.5": it tries regions only after every exact match.
+    for tag, quality in request.accept_languages:
+        for wish in (tag, tag.partition("-")[0].partition("_")[0].lower()):
+            if quality > 0 and wish in offered:
+                return wish
     last: str = default or current_app.config["DEFAULT_LOCALE"]
     return last if last in offered else offered[0]
 

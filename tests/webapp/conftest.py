@@ -10,16 +10,15 @@ from pathlib import Path
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from jinja2 import FileSystemBytecodeCache
 from sqlalchemy.orm import Session
 
 from instruments.catalog import get_instrument
 from surveys import accounts, invitations, programs, waves
-from surveys.database import make_engine, make_session_factory
 from surveys.models import Cohort, Program
 from webapp import catalogues, create_app
-from webapp.config import build_config
+from webapp.config import LOCALES, SOURCE_LOCALE
 from webapp.database import EXTENSION, dispose_engine
-from webapp.i18n import LOCALES, SOURCE_LOCALE
 
 TOY_FOLDERS = (Path(__file__).parents[1] / "instruments",)
 START = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
@@ -95,8 +94,20 @@ def clock() -> Clock:
     return Clock()
 
 
+@pytest.fixture(scope="session")
+def compiled_templates(tmp_path_factory: pytest.TempPathFactory) -> FileSystemBytecodeCache:
+    """Templates compiled once for all apps of the run."""
+    return FileSystemBytecodeCache(str(tmp_path_factory.mktemp("templates")))
+
+
 @pytest.fixture
-def app(tmp_path: Path, sqlite_template: Path, made_up_translations: Path, clock: Clock) -> Iterator[Flask]:
+def app(
+    tmp_path: Path,
+    sqlite_template: Path,
+    made_up_translations: Path,
+    compiled_templates: FileSystemBytecodeCache,
+    clock: Clock,
+) -> Iterator[Flask]:
     """The whole app on an empty database with the newest schema."""
     path = tmp_path / "viceversa.db"
     shutil.copyfile(sqlite_template, path)
@@ -111,6 +122,7 @@ def app(tmp_path: Path, sqlite_template: Path, made_up_translations: Path, clock
             "PASSWORD_HASHER": PlainHasher(),
         }
     )
+    app.jinja_env.bytecode_cache = compiled_templates
     yield app
     dispose_engine(app)
 

@@ -14,7 +14,9 @@ from webapp.account.views import LIMIT_BOTH, LIMIT_SOURCE, is_local
 
 
 class TestSignIn:
-    @pytest.mark.parametrize(("role", "room"), [("coordinator", "/coordinate/"), ("researcher", "/research/")])
+    @pytest.mark.parametrize(
+        ("role", "room"), [("coordinator", "/coordinate/"), ("researcher", "/research/")]
+    )
     def test_leads_to_the_room_of_the_role(
         self, client: FlaskClient, seeded, sign_in: Callable, role: str, room: str
     ) -> None:
@@ -25,7 +27,9 @@ class TestSignIn:
         assert f"<bdi>{role.title()}</bdi>" in page
         assert "Sign out" in page
 
-    def test_goes_back_to_where_the_person_wanted_to_be(self, client: FlaskClient, seeded, sign_in: Callable) -> None:
+    def test_goes_back_to_where_the_person_wanted_to_be(
+        self, client: FlaskClient, seeded, sign_in: Callable
+    ) -> None:
         blocked = client.get("/coordinate/spring/?tab=2")
         assert blocked.status_code == 303
         assert blocked.location == "/account/sign-in?next=/coordinate/spring/?tab%3D2"
@@ -36,7 +40,16 @@ class TestSignIn:
 
     @pytest.mark.parametrize(
         "target",
-        ["https://evil.example/", "//evil.example", "/\\evil.example", "/\t/evil.example", "\\\\evil", "evil", "javascript:alert(1)", "/\n/evil"],
+        [
+            "https://evil.example/",
+            "//evil.example",
+            "/\\evil.example",
+            "/\t/evil.example",
+            "\\\\evil",
+            "evil",
+            "javascript:alert(1)",
+            "/\n/evil",
+        ],
     )
     def test_never_leads_away_from_this_site(
         self, client: FlaskClient, seeded, sign_in: Callable, target: str
@@ -78,7 +91,11 @@ class TestSignIn:
         self, client: FlaskClient, seeded, read_token: Callable[[str], str]
     ) -> None:
         page = client.get("/account/sign-in", base_url="https://localhost")
-        data = {"csrf_token": read_token(page.text), "email": "coordinator@example.org", "password": "correct horse battery"}
+        data = {
+            "csrf_token": read_token(page.text),
+            "email": "coordinator@example.org",
+            "password": "correct horse battery",
+        }
         answer = client.post("/account/sign-in", data=data, base_url="https://localhost")
 
         assert answer.status_code == 303
@@ -206,7 +223,9 @@ class TestRooms:
         assert answer.status_code == 403
         assert "You do not have access to this page." in answer.text
 
-    def test_a_programme_of_others_looks_like_none(self, client: FlaskClient, seeded, sign_in: Callable) -> None:
+    def test_a_programme_of_others_looks_like_none(
+        self, client: FlaskClient, seeded, sign_in: Callable
+    ) -> None:
         sign_in(client)
 
         assert client.get("/coordinate/spring/").status_code == 200

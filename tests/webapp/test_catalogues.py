@@ -108,7 +108,9 @@ def test_a_good_set_of_catalogues_has_no_problem(tmp_path: Path, good: Path) -> 
 @pytest.fixture
 def good(tmp_path: Path) -> Path:
     """Sources with three messages and complete catalogues for them."""
-    write_sources(tmp_path, "_('Hello %(name)s')\nngettext('%(num)s page', '%(num)s pages', 2)\n_('100 %%')\n")
+    write_sources(
+        tmp_path, "_('Hello %(name)s')\nngettext('%(num)s page', '%(num)s pages', 2)\n_('100 %%')\n"
+    )
     folder = tmp_path / "translations"
     folder.mkdir()
     template = catalogues.extract_template(tmp_path)
@@ -153,7 +155,9 @@ def test_each_fault_is_reported_for_its_file(
 
 def test_a_missing_locale_and_a_stale_template_are_reported(tmp_path: Path, good: Path) -> None:
     (good / "fr" / "LC_MESSAGES" / "messages.po").unlink()
-    write_sources(tmp_path, "_('Hello %(name)s')\nngettext('%(num)s page', '%(num)s pages', 2)\n_('100 %%')\n_('new')\n")
+    write_sources(
+        tmp_path, "_('Hello %(name)s')\nngettext('%(num)s page', '%(num)s pages', 2)\n_('100 %%')\n_('new')\n"
+    )
 
     files = [problem.file for problem in catalogues.check_catalogues(tmp_path, good)]
 

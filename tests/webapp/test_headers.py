@@ -5,7 +5,16 @@ import re
 import pytest
 from flask.testing import FlaskClient
 
-PAGES = ("/", "/account/sign-in", "/nowhere", "/s/forged", "{mentee}", "{mentee}/1", "{mentee}/review", "{mentee}/withdraw")
+PAGES = (
+    "/",
+    "/account/sign-in",
+    "/nowhere",
+    "/s/forged",
+    "{mentee}",
+    "{mentee}/1",
+    "{mentee}/review",
+    "{mentee}/withdraw",
+)
 
 
 @pytest.mark.parametrize("address", PAGES)
@@ -32,7 +41,9 @@ class TestEveryPage:
 
         assert page.headers["Strict-Transport-Security"] == "max-age=31536000"
 
-    def test_loads_and_links_nothing_from_elsewhere(self, client: FlaskClient, mentee: str, address: str) -> None:
+    def test_loads_and_links_nothing_from_elsewhere(
+        self, client: FlaskClient, mentee: str, address: str
+    ) -> None:
         page = client.get(address.format(mentee=mentee)).text
 
         assert re.findall(r'(?:src|href|action)="((?:https?:)?//[^"]*)"', page) == []
@@ -52,15 +63,15 @@ def test_static_files_are_cached_under_the_digest_of_their_content(client: Flask
     address = re.search(r'href="(/static/style\.css\?v=\w+)"', client.get("/").text)
     assert address
 
-    answer = client.get(address.group(1))
-
-    assert answer.status_code == 200
-    assert "max-age=31536000" in answer.headers["Cache-Control"]
-    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    with client.get(address.group(1)) as answer:
+        assert answer.status_code == 200
+        assert "max-age=31536000" in answer.headers["Cache-Control"]
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
 
 
 def test_the_style_sheet_loads_nothing_and_knows_no_left_or_right(client: FlaskClient) -> None:
-    style = client.get("/static/style.css").text
+    with client.get("/static/style.css") as answer:
+        style = answer.text
 
     assert "url(" not in style
     assert "@import" not in style

@@ -2,13 +2,22 @@
 
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 from flask import Flask
 
 ROOT = Path(__file__).parents[2]
-HEAVY = ("numpy", "pandas", "scipy", "matplotlib", "pingouin", "factor_analyzer", "sklearn", "statsmodels", "pyarrow")
+HEAVY = (
+    "numpy",
+    "pandas",
+    "scipy",
+    "matplotlib",
+    "pingouin",
+    "factor_analyzer",
+    "sklearn",
+    "statsmodels",
+    "pyarrow",
+)
 
 SERVE = """
 import sys

@@ -77,7 +77,9 @@ class TestNegotiation:
         path.write_text(whole, encoding="utf-8")
         assert opening_of(client.get("/?lang=de").text) == ("de", "ltr")
 
-    def test_without_any_catalogue_pages_are_in_english(self, app: Flask, client: FlaskClient, tmp_path) -> None:
+    def test_without_any_catalogue_pages_are_in_english(
+        self, app: Flask, client: FlaskClient, tmp_path
+    ) -> None:
         app.config["TRANSLATIONS_FOLDER"] = tmp_path
 
         page = client.get("/?lang=de", headers={"Accept-Language": "ur"}).text
@@ -101,12 +103,18 @@ class TestParticipant:
         page = client.get(mentee, headers={"Accept-Language": "fr"}).text
 
         # The toy questionnaire speaks English, German and Urdu; the interface also French, Spanish and Arabic.
-        assert re.findall(r'<a href="\?lang=(\w+)" lang="(\w+)"', page) == [("en", "en"), ("de", "de"), ("ur", "ur")]
+        assert re.findall(r'<a href="\?lang=(\w+)" lang="(\w+)"', page) == [
+            ("en", "en"),
+            ("de", "de"),
+            ("ur", "ur"),
+        ]
         assert opening_of(page) == ("en", "ltr")
         for name in ("English", "Deutsch", "اردو"):
             assert f">{name}</a>" in page
 
-    def test_questions_options_and_interface_are_in_one_language(self, client: FlaskClient, mentee: str) -> None:
+    def test_questions_options_and_interface_are_in_one_language(
+        self, client: FlaskClient, mentee: str
+    ) -> None:
         page = client.get(f"{mentee}/1?lang=de").text
 
         assert "Trifft" in page or "stimme" in page.lower()
@@ -192,7 +200,7 @@ class TestSentences:
             assert i18n.format_datetime(moment) == "de:12. März 2026, 00:30 (CET)"
             assert i18n.format_date(moment) == "12. März 2026"
             assert i18n.format_number(12345.678, 1) == "12.345,7"
-            assert i18n.format_share(0.4) == "40 %"
+            assert i18n.format_share(0.4) == "40\xa0%"
 
     def test_every_language_names_itself(self) -> None:
         names = {locale: i18n.locale_name(locale) for locale in i18n.LOCALES}

@@ -17,6 +17,7 @@ from webapp.coordinate.figures import (
     choose_locale_of,
     count_digits,
     format_signed,
+    keep_together,
     show_change,
     show_level,
 )
@@ -87,6 +88,7 @@ class Comparison:
     wave: str
     span: tuple[float, float]
     has_change: bool
+    has_level: bool
     rows: tuple[ComparedRow, ...]
     contrasts: tuple[ContrastRow, ...]
     sentences: tuple[str, ...]
@@ -153,6 +155,8 @@ def compare(
         wave=wave,
         span=_find_span(menu, choice),
         has_change=has_change,
+        # Where changes are shown, means often are not; a column that withholds everything would say nothing.
+        has_level=not has_change or any(row.level is not None and row.level.shown for row in rows),
         rows=rows,
         contrasts=tuple(_show_contrast(contrast, names) for contrast in found.contrasts),
         sentences=tuple(_say_change(row) for row in found.rows) if has_change else (),
@@ -240,7 +244,7 @@ def _say_change(row: CohortRow) -> str:
 
 def _say_parts(row: CohortRow) -> Iterator[str]:
     """Return the sentence of one cohort: during, never because of."""
-    cell, name = row.change, row.cohort_name
+    cell, name = row.change, keep_together(row.cohort_name)
     if not row.released:
         yield _("%(cohort)s: this wave is not closed yet.", cohort=name)
     elif cell is None:

@@ -87,12 +87,6 @@ class Question:
     others: tuple[SelectChoice, ...]
     maximum_length: int | None
 
-    @property
-    def first_input(self) -> str:
-        """Return the id of the input that the error summary leads to."""
-        return self.item_id
-
-
 @dataclass(frozen=True)
 class Run:
     """Neighbouring questions under the same opening."""
@@ -129,9 +123,13 @@ class PageForm:
                 field.process_errors = [*field.process_errors, gettext(problem.message, **problem.params)]
 
     @property
-    def problems(self) -> list[tuple[str, str]]:
-        """Return every error with the id of the input it belongs to, in the order of the page."""
-        return [(item_id, message) for item_id in self.item_ids for message in self[item_id].process_errors]
+    def problems(self) -> list[tuple[str, Markup]]:
+        """Return every error after its question, with the id of the input it belongs to, in the order of the page."""
+        return [
+            (item_id, Markup("{} — {}").format(self.wording.item(item_id), message))
+            for item_id in self.item_ids
+            for message in self[item_id].process_errors
+        ]
 
     def runs(self) -> list[Run]:
         """Return the questions in order, neighbours with the same opening together."""

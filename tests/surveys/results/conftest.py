@@ -26,7 +26,7 @@ from surveys.models import (
 )
 
 Row = Mapping[str, int | None]
-DAYS = {WaveKind.T0: 0, WaveKind.TC: 30, WaveKind.T2: 60, WaveKind.T3A: 90}
+DAYS = {WaveKind.T0: 0, WaveKind.TC: 30, WaveKind.T2: 60, WaveKind.T3B: 90}
 
 
 @dataclass
