@@ -59,7 +59,7 @@ def cronbach_alpha(items: pd.DataFrame, *, confidence: float = 0.95) -> AlphaRes
     Returns
     -------
     AlphaResult
-        With `value` None, `converged` False and a note when fewer than three complete rows are left, when an item or the sum
+        With `value` None, `converged` False and a note when fewer than three complete rows are left, or when an item or the sum
         does not vary at all.
 
     Notes

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from hashlib import sha256
 from pathlib import Path
 
 from sqlalchemy import delete, exists, or_, select
@@ -21,8 +22,12 @@ from surveys.waves import WaveState, form_of, instrument_of, lock_wave, wave_sta
 
 @dataclass(frozen=True)
 class ResponseView:
-    """A person's own response as they may see it again: no key, only their answers and how far they are."""
+    """A person's own response as they may see it again: no key, only their answers and how far they are.
 
+    `tag` is a digest of the response's random key: it tells one response from another, and leads back to none.
+    """
+
+    tag: str
     state: ResponseState
     role: Role
     locale: str
@@ -168,9 +173,6 @@ def _open_desk(
     form = form_of(wave, role, instrument)
     today = as_utc(now).date()
     response = _ensure_response(session, invitation, pseudonyms, instrument, locale=locale, today=today)
-    if response.state is ResponseState.WITHDRAWN:
-        response.state = ResponseState.DRAFT
-        response.started_on = today
     response.locale = locale
     response.locale_digest = instrument.locales[locale].digest
     session.flush()
@@ -204,6 +206,11 @@ def _ensure_response(
     pair_key = pseudonyms.pair_key(session, invitation.pair_id, create=True)
     wave_id = invitation.wave_id
     found = _find_response(session, wave_id, respondent_key, pair_key, lock=True)
+    if found is not None and found.state is ResponseState.WITHDRAWN:
+        # Whoever starts again does so under a new key: nothing that was handed out for the old one fits any more.
+        session.delete(found)
+        session.flush()
+        found = None
     if found is not None:
         return found
     response = Response(
@@ -313,5 +320,11 @@ def _view(session: Session, response: Response) -> ResponseView:
     values = {item: AnswerValue(code=row.code, missing=row.missing) for item, row in answers.items()}
     values |= {item: AnswerValue(text=row.text) for item, row in comments.items()}
     return ResponseView(
-        response.state, response.role, response.locale, response.started_on, response.submitted_on, values
+        tag=sha256(b"response:" + response.key.encode()).hexdigest(),
+        state=response.state,
+        role=response.role,
+        locale=response.locale,
+        started_on=response.started_on,
+        submitted_on=response.submitted_on,
+        answers=values,
     )

@@ -37,22 +37,19 @@ def init_app(app: Flask) -> None:
         Pseudonyms(app.config["LINK_KEY"]),
     )
     app.after_request(_commit_changes)
-    app.teardown_appcontext(_close_sessions)
+    app.teardown_appcontext(_close_session)
 
 
-def db(*, writing: bool | None = None) -> Session:
+def db() -> Session:
     """Return the session of this request, begun at its first use.
 
-    A GET reads in a read-only transaction, so that on SQLite no reader waits for a writer; a view that must write while
-    answering a GET says `db(writing=True)` and gets a second session that is committed with the page.
+    A GET writes nothing: it reads in a read-only transaction, so that on SQLite no reader waits for a writer.
     """
-    if writing is None:
-        writing = request.method not in READING_METHODS
-    sessions: dict[bool, Session] = g.setdefault("sessions", {})
-    if writing not in sessions:
+    if "session" not in g:
         database: Database = current_app.extensions[EXTENSION]
-        sessions[writing] = database.writers() if writing else database.readers()
-    return sessions[writing]
+        g.session = database.readers() if request.method in READING_METHODS else database.writers()
+    session: Session = g.session
+    return session
 
 
 def now() -> dt.datetime:
@@ -83,8 +80,8 @@ def instrument_folders() -> Sequence[Path]:
 
 def discard_changes() -> None:
     """Undo what this request wrote so far; every error page calls this first."""
-    for session in g.get("sessions", {}).values():
-        session.rollback()
+    if "session" in g:
+        g.session.rollback()
 
 
 def dispose_engine(app: Flask) -> None:
@@ -95,12 +92,12 @@ def dispose_engine(app: Flask) -> None:
 
 def _commit_changes(response: Response) -> Response:
     """Commit before the first byte is sent, so that a failed commit still becomes an error page."""
-    for session in g.get("sessions", {}).values():
-        session.commit()
+    if "session" in g:
+        g.session.commit()
     return response
 
 
-def _close_sessions(_error: BaseException | None) -> None:
-    """Close the request's sessions; what was not committed by then is rolled back."""
-    for session in g.pop("sessions", {}).values():
-        session.close()
+def _close_session(_error: BaseException | None) -> None:
+    """Close the request's session; what was not committed by then is rolled back."""
+    if "session" in g:
+        g.pop("session").close()

@@ -287,6 +287,7 @@ def test_withdrawing_deletes_every_answer_and_allows_a_new_start(desk: Desk) -> 
     assert caught.value.code == "nothing_saved"
 
     again = desk.save("meetings", {"A1": code(2)}, now=desk.world.now + timedelta(days=1))
+    assert again.tag != view.tag
     assert (again.state, again.answers, again.started_on) == (
         ResponseState.DRAFT,
         {"A1": code(2)},

@@ -59,7 +59,6 @@ def test_a_crash_shows_a_sentence_rolls_back_and_keeps_the_link_out_of_the_log(
     caplog: pytest.LogCaptureFixture,
     write: Callable[[], Session],
 ) -> None:
-    client.application.config["PROPAGATE_EXCEPTIONS"] = False
     real = responses.save_page
 
     def save_then_crash(*args: object, **kwargs: object) -> None:

@@ -3,7 +3,11 @@
 import re
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
+
+from webapp import create_app
+from webapp.database import dispose_engine
 
 PAGES = (
     "/",
@@ -90,3 +94,14 @@ def test_participants_get_no_cookie_unless_they_choose_a_language(client: FlaskC
 
     assert [answer.headers.get("Set-Cookie") for answer in answers] == [None] * 4
     assert client.get(f"{mentee}?lang=de").headers["Set-Cookie"].startswith("lang=de;")
+
+
+def test_the_word_of_a_proxy_counts_only_when_it_is_trusted(app: Flask, client: FlaskClient) -> None:
+    forwarded = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "203.0.113.7"}
+    assert "Strict-Transport-Security" not in client.get("/", headers=forwarded).headers
+    behind = create_app({**app.config, "TRUST_PROXY": 1})
+
+    page = behind.test_client().get("/", headers=forwarded)
+    dispose_engine(behind)
+
+    assert page.headers["Strict-Transport-Security"] == "max-age=31536000"

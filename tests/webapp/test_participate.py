@@ -215,7 +215,10 @@ class TestSaving:
         summary = re.search(r'role="alert".*?</div>', page, re.DOTALL)
         assert summary
         assert summary.group().count("<li>") == 1
-        assert '<a href="#A1">I can ask <bdi>Amina Siddiqui</bdi> a simple question. — Choose one' in summary.group()
+        assert (
+            '<a href="#A1">I can ask <bdi>Amina Siddiqui</bdi> a simple question. — Choose one'
+            in summary.group()
+        )
         assert 'id="A1-error">Choose one of the answers shown.</p>' in page
         assert 'aria-describedby="stem-1 A1-error"' in page
         assert checked_of(page) == {"A2": "c:5", "A3": "m:not_applicable"}

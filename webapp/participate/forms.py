@@ -87,6 +87,7 @@ class Question:
     others: tuple[SelectChoice, ...]
     maximum_length: int | None
 
+
 @dataclass(frozen=True)
 class Run:
     """Neighbouring questions under the same opening."""

@@ -1,0 +1,71 @@
+"""Who may read saved answers through a link: only the browser that gave them, or one that was told its code.
+
+A personal link passes through other hands, above all the coordinator's, who may hand it out. It therefore opens an empty
+questionnaire for anybody, but never what somebody has saved. The browser that saves the first answer gets a cookie that is
+computed from the response's own random key; a short code computed from the same key lets the person go on elsewhere.
+Nothing about either is stored. Starting over gives the response a new key, so that whoever held the old one holds nothing.
+"""
+
+import datetime as dt
+import hmac
+import re
+
+from flask import current_app, request
+from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response as AnyResponse
+
+from surveys import accounts
+from surveys.responses import ResponseView
+
+COOKIE_LIFE = dt.timedelta(days=60)
+CODE_DIGITS = 8
+# Eight digits and five tries an hour: the whole window of a wave is too short to find one by trying.
+TRIES = 5
+TRIES_WINDOW = dt.timedelta(hours=1)
+
+
+def is_held(response: ResponseView) -> bool:
+    """Whether this browser is the one that saved the response, or was told its code."""
+    given = request.cookies.get(_cookie_name(response), "")
+    return hmac.compare_digest(given.encode(), _derive("cookie", response).encode())
+
+
+def continue_code(response: ResponseView) -> str:
+    """The code with which the person can go on in another browser, in two groups of digits."""
+    digits = str(int(_derive("code", response), 16))[-CODE_DIGITS:]
+    return f"{digits[: CODE_DIGITS // 2]} {digits[CODE_DIGITS // 2 :]}"
+
+
+def try_code(session: Session, response: ResponseView, typed: str, *, now: dt.datetime) -> bool | None:
+    """Whether a typed code is the right one; None once it was tried too often."""
+    tries = accounts.hit(session, f"continue:{_derive('tries', response)[:32]}", TRIES, TRIES_WINDOW, now=now)
+    if tries.exceeded:
+        return None
+    digits = re.sub(r"\D", "", "".join(str(int(c)) if c.isdecimal() else c for c in typed))
+    return hmac.compare_digest(digits.encode(), continue_code(response).replace(" ", "").encode())
+
+
+def hold(answer: AnyResponse, response: ResponseView) -> AnyResponse:
+    """Let this browser read the response from now on."""
+    answer.set_cookie(
+        _cookie_name(response),
+        _derive("cookie", response),
+        max_age=COOKIE_LIFE,
+        path="/s/",
+        secure=current_app.config["SESSION_COOKIE_SECURE"],
+        httponly=True,
+        samesite="Lax",
+    )
+    return answer
+
+
+def _cookie_name(response: ResponseView) -> str:
+    """A name of its own for each response, so that one browser can hold several."""
+    return f"answers_{_derive('name', response)[:12]}"
+
+
+def _derive(purpose: str, response: ResponseView) -> str:
+    """A value that nobody can compute without the service's secret key."""
+    secret = current_app.config["SECRET_KEY"]
+    key = secret.encode() if isinstance(secret, str) else secret
+    return hmac.new(key, f"holder:{purpose}:{response.tag}".encode(), "sha256").hexdigest()
