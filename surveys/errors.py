@@ -79,7 +79,7 @@ class WaveNotOpenError(SurveyError):
             self.message = N_(
                 "This questionnaire has closed in the meantime, so your last changes were not saved."
             )
-            self.remedy = N_("What you had saved before it closed still counts. You need not do anything.")
+            self.remedy = N_("What you had sent before it closed still counts. You need not do anything.")
         super().__init__()
 
 
@@ -143,6 +143,10 @@ class ResponseError(CodedError):
         "nothing_saved": (
             N_("There is nothing to withdraw: no answers of yours are saved here."),
             N_("You need not do anything."),
+        ),
+        "begun_elsewhere": (
+            N_("These answers were begun in another browser, so nothing can be saved from this one."),
+            N_("Please open your link again: there you can go on with a code, or start over."),
         ),
         "unknown_page": (
             N_("This questionnaire has no page “%(page)s”."),

@@ -77,7 +77,7 @@ def status_of(error: SurveyError) -> int:
     """Return the HTTP status that fits an error of the domain."""
     if isinstance(error, InvitationError):
         return STATUS_OF_INVITATION.get(error.code, 404)
-    if isinstance(error, WaveNotOpenError):
+    if isinstance(error, WaveNotOpenError) or error.code == "begun_elsewhere":
         return 409
     if isinstance(error, AccessDeniedError):
         return 403

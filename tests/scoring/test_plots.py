@@ -6,9 +6,11 @@ import sys
 import threading
 import xml.etree.ElementTree as ET
 
+import numpy as np
 import pytest
-from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from scoring.plots import (
     DARK,
@@ -35,10 +37,15 @@ def draw(*rows: IntervalRow, words: ChartWords = WORDS, narrow: bool = False) ->
     return plot_intervals(rows, words, narrow=narrow, format_number="{:+.1f}".format)
 
 
+def ends(line: Line2D) -> tuple[list[float], list[float]]:
+    """Where a line's points stand across and up."""
+    return [float(x) for x in np.asarray(line.get_xdata())], [float(y) for y in np.asarray(line.get_ydata())]
+
+
 def dots(figure: Figure) -> list[tuple[float, float, bool]]:
     """Place, level and solidity of each dot."""
     return [
-        (line.get_xdata()[0], line.get_ydata()[0], line.get_markerfacecolor() == line.get_color())
+        (ends(line)[0][0], ends(line)[1][0], bool(line.get_markerfacecolor() == line.get_color()))
         for line in figure.axes[0].lines
         if line.get_marker() == "o"
     ]
@@ -47,15 +54,21 @@ def dots(figure: Figure) -> list[tuple[float, float, bool]]:
 def bars(figure: Figure) -> list[list[float]]:
     """Ends of each interval; lines of the frame are upright and do not count."""
     return [
-        list(line.get_xdata())
+        ends(line)[0]
         for line in figure.axes[0].lines
-        if line.get_marker() == "None" and line.get_ydata()[0] == line.get_ydata()[1]
+        if line.get_marker() == "None" and ends(line)[1][0] == ends(line)[1][1]
     ]
 
 
 def texts(figure: Figure) -> dict[str, float]:
     """Every printed word and its place across the plot, 0 at its left edge and 1 at its right one."""
     return {text.get_text(): text.get_position()[0] for text in figure.axes[0].texts}
+
+
+def renderer_of(figure: Figure) -> RendererAgg:
+    """What measures the figure's words."""
+    renderer: RendererAgg = FigureCanvasAgg(figure).get_renderer()  # type: ignore[no-untyped-call]  # untyped upstream
+    return renderer
 
 
 def glyphs(text: str, words: ChartWords = ARABIC) -> list[str]:
@@ -157,7 +170,7 @@ def test_the_narrow_chart_keeps_words_inside_a_phone_s_width() -> None:
     long = IntervalRow("Research and Development of the northern region", SHOWN.text, 0.4, 0.1, 0.7)
     figure = draw(long, narrow=True)
     size = figure.get_size_inches()[0] * figure.dpi
-    boxes = [text.get_window_extent(FigureCanvasAgg(figure).get_renderer()) for text in figure.axes[0].texts]
+    boxes = [text.get_window_extent(renderer_of(figure)) for text in figure.axes[0].texts]
 
     assert size == pytest.approx(NARROW)
     assert all(box.x0 >= 0 and box.x1 <= NARROW for box in boxes)
@@ -167,7 +180,7 @@ def test_the_narrow_chart_keeps_words_inside_a_phone_s_width() -> None:
 def test_the_wide_chart_folds_long_names_into_their_column() -> None:
     long = IntervalRow("Research and Development of the northern and of the eastern region", SHOWN.text, 0.4)
     figure = draw(long)
-    box = figure.axes[0].texts[0].get_window_extent(FigureCanvasAgg(figure).get_renderer())
+    box = figure.axes[0].texts[0].get_window_extent(renderer_of(figure))
 
     assert figure.get_size_inches()[0] * figure.dpi == pytest.approx(WIDE)
     assert box.x0 >= 0

@@ -57,6 +57,9 @@ def alpha_coverage(samples, n):
     truth, _ = true_values(0.0)
     rng = np.random.default_rng(n)
     results = [cronbach_alpha(draw_waves(rng, n)[0]) for _ in range(samples)]
+    # In a small sample everybody may give the same answer to an item; alpha is not defined then.
+    results = [r for r in results if r.converged]
+    assert len(results) > 0.97 * samples
     return np.mean([r.low <= truth <= r.high for r in results]), np.mean([r.value for r in results]) - truth
 
 
@@ -141,6 +144,6 @@ def test_the_sign_flip_test_keeps_its_error_and_floating_means_do_not():
 def test_the_sign_flip_test_keeps_its_error_at_every_size(n):
     exact, floating = flip_errors(2_000, n)
 
-    # At n = 6 the test can only say .03125 or nothing below .05, so its error lies near .03.
-    assert 0.015 <= exact <= 0.055 + 0.016
+    # With six people only six changes of one sign and none of zero fall below .05, so the test errs far less than it may.
+    assert (0.03 - 0.012 if n >= 8 else 0.005) <= exact <= 0.055 + 0.016
     assert floating > exact

@@ -352,7 +352,7 @@ class TestClosedInTheMeantime:
 
         assert "Remember &lt;this&gt; &amp; that" in answer.text
 
-    def test_sending_too_late_says_that_what_was_saved_still_counts(
+    def test_sending_too_late_says_that_only_what_was_sent_counts(
         self, client: FlaskClient, mentee: str, clock
     ) -> None:
         fill_all(client, mentee)
@@ -361,8 +361,8 @@ class TestClosedInTheMeantime:
         answer = client.post(f"{mentee}/review")
 
         assert answer.status_code == 409
-        assert "What you had saved before it closed still counts." in answer.text
-        assert "The answers you saved before it closed still count." in client.get(mentee).text
+        assert "What you had sent before it closed still counts." in answer.text
+        assert "it does not count and nobody reads it" in client.get(mentee).text
 
     def test_a_wave_closed_by_hand_is_closed_at_once(
         self, client: FlaskClient, mentee: str, clock, write: Callable[[], Session]

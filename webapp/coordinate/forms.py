@@ -8,13 +8,15 @@ from flask import current_app
 from flask_wtf import FlaskForm
 from flask_wtf.file import FileField, FileRequired
 from wtforms.fields import DateField, DateTimeLocalField, SelectChoice, SelectField, StringField
-from wtforms.validators import InputRequired, Length, Optional
+from wtforms.form import BaseForm
+from wtforms.validators import InputRequired, Length, Optional, ValidationError
 
 from surveys.errors import SurveyError
 from webapp.errors import translate_error
 from webapp.i18n import lazy
 
 REQUIRED = lazy("Please fill this in.")
+NOT_OFFERED = lazy("Please choose one of the list.")
 NOT_A_DATE = lazy("This is no date. Write it as year-month-day, such as 2027-03-01.")
 NOT_A_TIME = lazy("This is no date with a time. Write it as 2027-03-01T09:00.")
 
@@ -47,6 +49,16 @@ class MomentField(DateTimeLocalField):
         return naive.replace(tzinfo=zone_of_forms())
 
 
+class ChoiceField(SelectField):
+    """One of a list, with its complaint in the reader's language."""
+
+    def pre_validate(self, form: BaseForm) -> None:
+        """Refuse what the list does not offer."""
+        del form
+        if self.data not in {choice.value for choice in self.iter_choices()}:
+            raise ValidationError(str(NOT_OFFERED))
+
+
 class CohortForm(FlaskForm):
     """A new cohort."""
 
@@ -62,7 +74,7 @@ class CohortForm(FlaskForm):
 class WaveForm(FlaskForm):
     """A new wave: its kind and its window."""
 
-    kind = SelectField(lazy("Kind of wave"), [InputRequired(REQUIRED)])
+    kind = ChoiceField(lazy("Kind of wave"), [InputRequired(REQUIRED)])
     opens_at = MomentField(lazy("Opens"), [InputRequired(REQUIRED)], format="%Y-%m-%dT%H:%M")
     closes_at = MomentField(lazy("Closes"), [InputRequired(REQUIRED)], format="%Y-%m-%dT%H:%M")
 

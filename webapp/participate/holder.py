@@ -8,7 +8,6 @@ Nothing about either is stored. Starting over gives the response a new key, so t
 
 import datetime as dt
 import hmac
-import re
 
 from flask import current_app, request
 from sqlalchemy.orm import Session
@@ -41,7 +40,7 @@ def try_code(session: Session, response: ResponseView, typed: str, *, now: dt.da
     tries = accounts.hit(session, f"continue:{_derive('tries', response)[:32]}", TRIES, TRIES_WINDOW, now=now)
     if tries.exceeded:
         return None
-    digits = re.sub(r"\D", "", "".join(str(int(c)) if c.isdecimal() else c for c in typed))
+    digits = "".join(str(int(sign)) for sign in typed[:40] if sign.isdecimal())
     return hmac.compare_digest(digits.encode(), continue_code(response).replace(" ", "").encode())
 
 
@@ -52,7 +51,7 @@ def hold(answer: AnyResponse, response: ResponseView) -> AnyResponse:
         _derive("cookie", response),
         max_age=COOKIE_LIFE,
         path="/s/",
-        secure=current_app.config["SESSION_COOKIE_SECURE"],
+        secure=request.is_secure,
         httponly=True,
         samesite="Lax",
     )

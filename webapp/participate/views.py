@@ -12,6 +12,7 @@ from surveys.errors import AnswerError, ResponseError, WaveNotOpenError
 from webapp.access import csrf
 from webapp.database import db, instrument_folders, now, pseudonyms
 from webapp.errors import status_of, translate_error
+from webapp.participate import holder
 from webapp.participate.forms import PageForm, Wording
 from webapp.participate.visit import Visit, open_visit
 
@@ -49,7 +50,7 @@ def show_page(token: str, number: int) -> str | AnyResponse:
     """Show one page of questions with what was saved before."""
     visit = open_visit(token)
     form = _form_of(visit, number)
-    if visit.state != "open":
+    if visit.state != "open" or visit.elsewhere:
         return _to_welcome(visit)
     form.show_answers(visit.answers)
     return render_template("participate/page.html", visit=visit, form=form, number=number)
@@ -61,6 +62,8 @@ def save_answers(token: str, number: int) -> AnyResponse:
     visit = open_visit(token)
     form = _form_of(visit, number)
     answers = form.read_answers(request.form)
+    if visit.elsewhere:
+        return _refuse(visit, ResponseError("begun_elsewhere"), answers)
     try:
         responses.save_page(db(), visit.invitation, visit.page(number), answers, **_circumstances(visit))
     except WaveNotOpenError as error:
@@ -69,15 +72,15 @@ def save_answers(token: str, number: int) -> AnyResponse:
         form.add_problems(error.problems)
     if form.problems:
         page = render_template("participate/page.html", visit=visit, form=form, number=number)
-        return make_response(page, 400)
-    return redirect(_next_address(visit, number), 303)
+        return _let_hold(visit, make_response(page, 400))
+    return _let_hold(visit, redirect(_next_address(visit, number), 303))
 
 
 @blueprint.get("/<token>/review")
 def show_review(token: str) -> str | AnyResponse:
     """Show what is still open before the answers are sent."""
     visit = open_visit(token)
-    if visit.state != "open":
+    if visit.state != "open" or visit.elsewhere:
         return _to_welcome(visit)
     return render_template("participate/review.html", visit=visit, problem=None)
 
@@ -86,6 +89,8 @@ def show_review(token: str) -> str | AnyResponse:
 def send_answers(token: str) -> AnyResponse:
     """Send the answers; sending twice is the same as sending once."""
     visit = open_visit(token)
+    if visit.elsewhere:
+        return _refuse(visit, ResponseError("begun_elsewhere"), {})
     try:
         responses.submit_response(db(), visit.invitation, **_circumstances(visit))
     except WaveNotOpenError as error:
@@ -103,6 +108,27 @@ def show_thanks(token: str) -> str | AnyResponse:
     if not visit.submitted:
         return _to_welcome(visit)
     return render_template("participate/thanks.html", visit=visit)
+
+
+@blueprint.post("/<token>/elsewhere")
+def take_up_answers(token: str) -> AnyResponse:
+    """Take up answers that were begun in another browser with their code, or delete them and start over."""
+    visit = open_visit(token)
+    if visit.elsewhere is None:
+        return _to_welcome(visit)
+    if request.form.get("do") == "over":
+        try:
+            responses.withdraw_response(db(), visit.invitation, pseudonyms=pseudonyms(), now=now())
+        except WaveNotOpenError as error:
+            return _refuse(visit, error, {})
+        return redirect(url_for("participate.show_page", token=token, number=1), 303)
+    fits = holder.try_code(db(), visit.elsewhere, request.form.get("code", ""), now=now())
+    if fits:
+        return holder.hold(_to_welcome(visit), visit.elsewhere)
+    page = render_template(
+        "participate/welcome.html", visit=visit, wrong_code=fits is False, too_often=fits is None
+    )
+    return make_response(page, 429 if fits is None else 400)
 
 
 @blueprint.get("/<token>/withdraw")
@@ -124,9 +150,12 @@ def withdraw_answers(token: str) -> AnyResponse:
 
 
 @blueprint.post("/<token>/leave")
-def leave_surveys(token: str) -> str:
+def leave_surveys(token: str) -> str | AnyResponse:
     """Delete everything the person ever answered in the programme and never ask again; the link ends with it."""
     visit = open_visit(token)
+    if visit.elsewhere:
+        # A link alone, which others may have seen, is not enough to delete all that a person ever answered.
+        return _to_welcome(visit)
     person = visit.invitation.participant
     withdrawal.withdraw_from_surveys(db(), person, pseudonyms=pseudonyms(), now=now())
     return render_template("participate/left.html", visit=visit)
@@ -135,6 +164,12 @@ def leave_surveys(token: str) -> str:
 def _circumstances(visit: Visit) -> dict[str, Any]:
     """Return what every use case that writes a response is told."""
     return {"pseudonyms": pseudonyms(), "locale": visit.locale, "now": now(), "folders": instrument_folders()}
+
+
+def _let_hold(visit: Visit, answer: AnyResponse) -> AnyResponse:
+    """Let the browser that saved answers read them again; after the first page, and after a new start."""
+    saved = responses.load_response(db(), visit.invitation, pseudonyms())
+    return answer if saved is None else holder.hold(answer, saved)
 
 
 def _form_of(visit: Visit, number: int) -> PageForm:
@@ -164,7 +199,9 @@ def _to_welcome(visit: Visit) -> AnyResponse:
     return redirect(url_for("participate.show_welcome", token=visit.token), 303)
 
 
-def _refuse(visit: Visit, error: WaveNotOpenError, answers: dict[str, AnswerValue]) -> Response:
+def _refuse(
+    visit: Visit, error: WaveNotOpenError | ResponseError, answers: dict[str, AnswerValue]
+) -> Response:
     """Say why nothing was saved, and show what was chosen so that it is not lost."""
     wording = Wording(visit.instrument, visit.form.role, visit.wave.kind, visit.locale, visit.partner)
     valid = validate_answers(visit.instrument, visit.form, answers).valid

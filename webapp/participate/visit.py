@@ -14,6 +14,7 @@ from surveys import invitations, responses, waves
 from surveys.models import Invitation, Program, ResponseState, Wave
 from webapp import i18n
 from webapp.database import db, instrument_folders, now, pseudonyms
+from webapp.participate import holder
 from webapp.participate.forms import PageForm, Wording
 
 # Time budget of measurement.md 3.1: seconds for a rating and for a written answer.
@@ -36,6 +37,8 @@ class Visit:
     locales: tuple[str, ...]
     partner: str
     response: responses.ResponseView | None
+    # What is saved behind this link but was not saved by this browser: it may be replaced here, never read.
+    elsewhere: responses.ResponseView | None
     order_seed: str
 
     @property
@@ -57,6 +60,11 @@ class Visit:
     def answers(self) -> Mapping[str, AnswerValue]:
         """What was saved so far."""
         return self.response.answers if self.response else {}
+
+    @property
+    def code(self) -> str:
+        """The code with which this browser's answers can be taken up in another one; empty while there are none."""
+        return holder.continue_code(self.response) if self.response and self.answers else ""
 
     @property
     def submitted(self) -> bool:
@@ -132,7 +140,10 @@ def open_visit(token: str) -> Visit:
     program = wave.cohort.program
     instrument = waves.instrument_of(wave, folders=instrument_folders())
     locales = tuple(locale for locale in i18n.interface_locales() if locale in instrument.locales)
-    response = responses.load_response(session, invitation, pseudonyms())
+    saved = responses.load_response(session, invitation, pseudonyms())
+    # Nothing is left to be read of withdrawn answers, so whoever has the link may start anew.
+    readable = saved is None or saved.state is ResponseState.WITHDRAWN or holder.is_held(saved)
+    response = saved if readable else None
     contact = invitation.participant.contact
     wishes = (response.locale if response else None, contact.locale if contact else None)
     locale = i18n.choose_locale(locales, wishes, program.default_locale)
@@ -150,6 +161,7 @@ def open_visit(token: str) -> Visit:
         # The name is gone once its owner had it destroyed; the questions then speak of the partner.
         partner=invitations.partner_name(session, invitation) or i18n.gettext("your partner"),
         response=response,
+        elsewhere=None if readable else saved,
         order_seed=_seed_order(invitation),
     )
 

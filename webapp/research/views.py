@@ -1,6 +1,7 @@
 """The researcher's pages: versions and digests, review status of translations, reliability, and the data package."""
 
 import datetime as dt
+import io
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +16,8 @@ from instruments.errors import InstrumentError
 from instruments.model import Instrument, WaveKind
 from surveys import exports, reports
 from surveys.audit import AuditAction
-from surveys.exports import ExportError
 from surveys.models import AuditEvent, Cohort, MembershipRole, Program, User, Wave
+from surveys.packages import ExportError
 from surveys.reports import ReliabilityRow
 from webapp.access import current_user, get_program, membership_required, programs_of
 from webapp.coordinate.figures import choose_locale_of, format_plain
@@ -104,34 +105,25 @@ def download_package(slug: str) -> Response | tuple[str, int]:
     if not form.validate():
         return _show(program, form), 400
     name = f"{program.slug}-data-{now().date().isoformat()}.zip"
-    scratch = tempfile.TemporaryDirectory(prefix="viceversa-")  # noqa: SIM115, RUF100  # it lives until the last byte is sent
     try:
-        exports.write_data_package(
-            db(),
-            program,
-            Path(scratch.name) / name,
-            purpose=form.purpose.data,
-            now=now(),
-            folders=instrument_folders(),
-            actor=current_user(),
-        )
+        # The writer holds the tables in memory anyway, so nothing of them needs to stay on the disk until it is sent.
+        with tempfile.TemporaryDirectory(prefix="viceversa-") as scratch:
+            target = Path(scratch) / name
+            exports.write_data_package(
+                db(),
+                program,
+                target,
+                purpose=form.purpose.data,
+                now=now(),
+                folders=instrument_folders(),
+                actor=current_user(),
+            )
+            content = target.read_bytes()
     except ExportError as error:
-        scratch.cleanup()
         discard_changes()
         form.purpose.errors = [" ".join(translate_error(error))]
         return _show(program, form), 400
-    except BaseException:
-        scratch.cleanup()
-        raise
-    response = send_file(
-        Path(scratch.name) / name,
-        mimetype="application/zip",
-        as_attachment=True,
-        download_name=name,
-        max_age=0,
-    )
-    response.call_on_close(scratch.cleanup)
-    return response
+    return send_file(io.BytesIO(content), mimetype="application/zip", as_attachment=True, download_name=name)
 
 
 def _show(program: Program, form: PackageForm) -> str:
