@@ -40,8 +40,8 @@ Scores. A score is the mean of the keyed values of the items that were answered,
 a key of -1 turns a code round: minimum + maximum - code. The codebook gives the keys.
 
 The same numbers as the service shows. The mean change of a scale in a cohort and role is the mean of SCALE.LATER - SCALE.EARLIER
-over the rows that have both. (The part of a longer scale is restricted to the people who have a score on that one; a release is
-frozen, so answers that were erased later are in it but not here.) Alpha of a scale, role and wave: take the keyed items of the rows that miss none of
+over the rows that have both. (A release is frozen, so answers
+that were erased later are in it but not here.) Alpha of a scale, role and wave: take the keyed items of the rows that miss none of
 them, subtract from each item the mean of its cohort, and compute Cronbach's alpha over all cohorts together.
 """
 

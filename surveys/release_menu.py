@@ -1,10 +1,12 @@
 """What a closed wave could say: every level and change its questionnaire offers, with the answers behind each.
 
-A scale and its parts are differences of one another, so they stand in one family and are checked under one name. Within a
-family the longest scale leads, and nobody enters a shorter one who is not in it.
+Of a total and its parts only the total is offered. Their means would say the same twice, but for those who skipped an item:
+a score is the mean of what was answered, so for them the total is not the mean of its parts, and the difference of the published
+means would be about these few people alone. A short form beside its long form is no such family: what is left of the long form
+is unknown for every single person, so the two means cannot be played off against one another.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -94,36 +96,39 @@ class Candidate:
 
 def list_candidates(current: ScoredWave, scored: Mapping[WaveKind, ScoredWave]) -> Iterator[Candidate]:
     """Every level and change that the questionnaire offers, whoever has answered; those named first are preferred."""
-    family_of = find_families(current.instrument)
     for role in Role:
-        leading: dict[str, pd.MultiIndex] = {}
-        for scale in sorted(current.scales(role), key=lambda scale: (not scale.primary, -len(scale.keys))):
+        for scale in sorted(offered_scales(current, role), key=lambda scale: not scale.primary):
+            rows = current.select(scale.id, role)[0].index
+            kind = current.wave.kind
             before = _earlier(current, scored, scale, role)
-            now_rows = current.select(scale.id, role)[0].index
-            for origin in (before, None):
-                waves = [*([origin.wave.kind] if origin else []), current.wave.kind]
-                kind: Literal["level", "change"] = "change" if origin else "level"
-                quantity = ":".join([kind, family_of[scale.id], *waves])
-                rows = now_rows
-                if origin is not None:
-                    rows = rows.intersection(origin.select(scale.id, role)[0].index)
-                # Nobody enters by a shorter scale who is not in the leading one.
-                rows = rows.intersection(leading.setdefault(quantity, rows))
-                yield Candidate(kind, role, scale, quantity, rows, current, origin)
-                if origin is None:
-                    break
+            if before is not None:
+                both = rows.intersection(before.select(scale.id, role)[0].index)
+                quantity = f"change:{scale.id}:{before.wave.kind.value}:{kind.value}"
+                yield Candidate("change", role, scale, quantity, both, current, before)
+            yield Candidate("level", role, scale, f"level:{scale.id}:{kind.value}", rows, current)
 
 
-def find_families(instrument: Instrument) -> dict[str, str]:
+def offered_scales(current: ScoredWave, role: Role) -> tuple[Scale, ...]:
+    """The scales that a release of this wave speaks of: of a total and its parts the total alone."""
+    scales = current.scales(role)
+    family_of = find_families(scales)
+    longest = {
+        family: max(
+            (scale for scale in scales if family_of[scale.id] == family), key=lambda one: len(one.keys)
+        )
+        for family in family_of.values()
+    }
+    return tuple(scale for scale in scales if longest[family_of[scale.id]] is scale)
+
+
+def find_families(scales: Sequence[Scale]) -> dict[str, str]:
     """The family of each scale, by the name of its first member: scales of which one follows from the others.
 
-    A total and its parts are such a family, for two of their means give the third. A short form and its long form are not: what
-    is left of the long form is unknown for every single person, so their means cannot be played off against one another.
     Found by eliminating the item weights of each scale by those before it; exact, in fractions.
     """
     family_of: dict[str, str] = {}
     basis: list[tuple[str, dict[str, Fraction], set[str]]] = []
-    for scale in instrument.scales:
+    for scale in scales:
         rest = {item: Fraction(key, len(scale.keys)) for item, key in scale.keys.items()}
         used = {scale.id}
         for lead, weights, made_of in basis:
@@ -139,7 +144,7 @@ def find_families(instrument: Instrument) -> dict[str, str]:
             basis.append((min(rest), rest, used))
             continue
         joined = {family_of[member] for member in used}
-        name = next(known.id for known in instrument.scales if known.id in joined)
+        name = next(known.id for known in scales if known.id in joined)
         family_of.update({known: name for known, family in family_of.items() if family in joined})
     return family_of
 

@@ -49,7 +49,7 @@ from surveys.published import (
     release_of,
     releases_of,
 )
-from surveys.release_menu import Candidate, CandidateName, ScoredWave, list_candidates
+from surveys.release_menu import Candidate, CandidateName, ScoredWave, list_candidates, offered_scales
 from surveys.reports import CohortComparison, CohortContrast, CohortRow, compare_cohorts
 from surveys.waves import floor_of, instrument_of, response_rates
 
@@ -242,7 +242,7 @@ def _write_body(
         if not current.instrument.has_form(current.wave.kind, role):
             continue
         scales = {}
-        for scale in current.scales(role):
+        for scale in offered_scales(current, role):
             change = by_name.get(("change", role, scale.id))
             low, high = current.range_of(scale)
             scales[scale.id] = {

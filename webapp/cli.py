@@ -587,3 +587,7 @@ def _wave(session: Session, slug: str, cohort_name: str, kind: str) -> "Wave":
     if found is None:
         raise click.ClickException(f"{cohort_name} has no wave {kind}. See: viceversa program list")
     return found
+
+
+if __name__ == "__main__":
+    main()

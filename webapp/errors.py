@@ -58,6 +58,9 @@ STATUS_OF_INVITATION = {"unknown": 404, "revoked": 410, "expired": 410}
 # Headers without which a status is incomplete.
 KEPT_HEADERS = ("Allow", "Retry-After")
 
+# A body beyond the limit is read and thrown away up to this size.
+MOST_READ_IN_VAIN = 32_000_000
+
 
 def init_app(app: Flask) -> None:
     """Register one handler for each family of errors."""
@@ -99,12 +102,22 @@ def show_error(status: int, message: str, remedy: str) -> Response:
 def show_http_error(error: HTTPException) -> Response:
     """Show the page for an HTTP status."""
     status = error.code or 500
+    if status == 413:
+        _read_to_the_end()
     message, remedy = EXPIRED_FORM if isinstance(error, CSRFError) else _sentences(status)
     response = show_error(status, gettext(message), gettext(remedy))
     for name, value in error.get_headers():
         if name in KEPT_HEADERS:
             response.headers[name] = value
     return response
+
+
+def _read_to_the_end() -> None:
+    """Take in what is still being sent, within reason: a browser that cannot finish sending never reads the sentence."""
+    stream = request.environ["wsgi.input"]
+    remaining = min(request.content_length or 0, MOST_READ_IN_VAIN)
+    while remaining > 0 and (chunk := stream.read(min(remaining, 65_536))):
+        remaining -= len(chunk)
 
 
 def show_survey_error(error: SurveyError) -> Response:

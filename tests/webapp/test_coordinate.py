@@ -600,7 +600,7 @@ def test_a_cohort_is_set_up(desk: FlaskClient, post: Post) -> None:
     ("fields", "field", "sentence"),
     [
         ({"name": "North", "starts_on": "2026-04-01"}, "name", "There is already a cohort called “North”."),
-        ({"name": "", "starts_on": "2026-04-01"}, "name", "Please fill this in."),
+        ({"name": "", "starts_on": "2026-04-01"}, "name", "Please give the cohort a name."),
         ({"name": "W", "starts_on": "1.4.2026"}, "starts_on", "This is no date."),
         (
             {"name": "W", "starts_on": "2026-04-01", "ends_on": "2026-03-01"},
@@ -673,6 +673,13 @@ def test_a_roster_with_problems_is_reported_by_line_column_problem_and_remedy(
     assert count_pairs(app, world) == 3
 
 
+def test_what_stands_in_a_roster_cannot_do_harm_in_its_report(world: World, post: Post) -> None:
+    answer = upload(post, world, BAD.replace("amina.x.org", HOSTILE), "check")
+
+    assert HOSTILE not in answer.text
+    assert HOSTILE in shown(answer.text)
+
+
 def test_a_file_of_the_wrong_kind_and_no_file_are_explained(world: World, post: Post) -> None:
     wrong = upload(post, world, "\x89PNG\r\n\x1a\n\x00\x00", "import")
     missing = post(world.address("cohort East roster"), action="check")
@@ -720,7 +727,7 @@ def test_a_wave_is_scheduled(desk: FlaskClient, world: World, post: Post) -> Non
         ),
         (("T0", "2026-02-01T08:00", "2026-02-05T08:00"), "closes_at", "The wave would already be over."),
         (("T0", "tomorrow", "2026-03-05T08:00"), "opens_at", "This is no date with a time."),
-        (("T0", "", "2026-03-05T08:00"), "opens_at", "Please fill this in."),
+        (("T0", "", "2026-03-05T08:00"), "opens_at", "Please say when the wave opens."),
         (("TC", "2026-03-04T08:00", "2026-03-05T08:00"), "kind", "Please choose one of the list."),
     ],
 )

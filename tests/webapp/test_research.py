@@ -204,11 +204,11 @@ def reliability_rows(page: str) -> dict[tuple[str, str], list[str]]:
     rows = re.findall(r"<tr>\s*<th scope=\"row\">(.*?)</th>(.*?)</tr>", page, flags=re.DOTALL)
     found = {}
     for head, cells in rows:
-        role, scale = find(r'class="range">(.*? · \w+)<', head).split(" · ")
-        found[scale, role] = [
+        role, *others = [
             " ".join(re.sub(r"<[^>]+>", " ", cell).split())
             for cell in re.findall(r"<td[^>]*>(.*?)</td>", cells, flags=re.DOTALL)
         ]
+        found[find(r'class="range">(\w+)<', head), role] = others
     return found
 
 
@@ -312,7 +312,7 @@ def test_the_reliability_on_the_page_follows_from_the_file(
     """Alpha by its definition, k/(k-1) (1 - sum of item variances / variance of the sum), from the downloaded rows."""
     rows = reliability_rows(reader.get("/research/desk/reliability").text)
     lines = list(csv.DictReader(io.StringIO(open_package(download("Check")).read("wide.csv").decode())))
-    for role, label in (("mentor", "Mentor (junior)"), ("mentee", "Mentee (senior)")):
+    for role, label in (("mentor", "Mentors"), ("mentee", "Mentees")):
         of_role = [line for line in lines if line["role"] == role]
         items = [
             [int(line["A1.TC"]) for line in of_role],
@@ -331,11 +331,11 @@ def test_the_reliability_on_the_page_follows_from_the_file(
 def test_reliability_of_a_small_group_is_not_shown_and_says_why(app: Flask, reader: FlaskClient) -> None:
     from scoring import gates
 
-    before = reliability_rows(reader.get("/research/desk/reliability").text)["AA", "Mentor (junior)"]
+    before = reliability_rows(reader.get("/research/desk/reliability").text)["AA", "Mentors"]
     minimum = dict(gates._MINIMUM, alpha_interval=13)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(gates, "_MINIMUM", minimum)
-        after = reliability_rows(reader.get("/research/desk/reliability").text)["AA", "Mentor (junior)"]
+        after = reliability_rows(reader.get("/research/desk/reliability").text)["AA", "Mentors"]
 
     assert before[2] != "not shown"
     assert after[:3] == ["3", "–", "not shown"]

@@ -15,7 +15,6 @@ from surveys.errors import SurveyError
 from webapp.errors import translate_error
 from webapp.i18n import lazy
 
-REQUIRED = lazy("Please fill this in.")
 NOT_OFFERED = lazy("Please choose one of the list.")
 NOT_A_DATE = lazy("This is no date. Write it as year-month-day, such as 2027-03-01.")
 NOT_A_TIME = lazy("This is no date with a time. Write it as 2027-03-01T09:00.")
@@ -64,19 +63,26 @@ class CohortForm(FlaskForm):
 
     name = StringField(
         lazy("Name of the cohort"),
-        [InputRequired(REQUIRED), Length(max=200, message=lazy("This is too long."))],
+        [
+            InputRequired(lazy("Please give the cohort a name.")),
+            Length(max=200, message=lazy("This is too long.")),
+        ],
         filters=[lambda value: value.strip() if value else value],
     )
-    starts_on = DayField(lazy("First day"), [InputRequired(REQUIRED)])
+    starts_on = DayField(lazy("First day"), [InputRequired(lazy("Please enter the first day."))])
     ends_on = DayField(lazy("Last day (may stay empty)"), [Optional()])
 
 
 class WaveForm(FlaskForm):
     """A new wave: its kind and its window."""
 
-    kind = ChoiceField(lazy("Kind of wave"), [InputRequired(REQUIRED)])
-    opens_at = MomentField(lazy("Opens"), [InputRequired(REQUIRED)], format="%Y-%m-%dT%H:%M")
-    closes_at = MomentField(lazy("Closes"), [InputRequired(REQUIRED)], format="%Y-%m-%dT%H:%M")
+    kind = ChoiceField(lazy("Kind of wave"), [InputRequired(NOT_OFFERED)])
+    opens_at = MomentField(
+        lazy("Opens"), [InputRequired(lazy("Please say when the wave opens."))], format="%Y-%m-%dT%H:%M"
+    )
+    closes_at = MomentField(
+        lazy("Closes"), [InputRequired(lazy("Please say when the wave closes."))], format="%Y-%m-%dT%H:%M"
+    )
 
 
 class RosterForm(FlaskForm):

@@ -134,10 +134,9 @@ def _write_rows(wave: Wave, issued: Iterable[IssuedInvitation]) -> str:
         partner = _name_of(_find_partner(one.invitation)) or ""
         cells = (contact.name, contact.email, locale, _make_link(one), Role(person.role).value, partner)
         rows.append(tuple(_disarm(cell) for cell in cells))
+    rows.sort(key=lambda row: row[0].casefold())
     text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(COLUMNS)
-    writer.writerows(sorted(rows, key=lambda row: row[0].casefold()))
+    csv.writer(text).writerows((COLUMNS, *rows))
     return text.getvalue()
 
 

@@ -68,6 +68,8 @@ ROLES: Mapping[str, str] = {Role.MENTOR: N_("Mentors (junior)"), Role.MENTEE: N_
 
 PERSON: Mapping[str, str] = {Role.MENTOR: N_("Mentor (junior)"), Role.MENTEE: N_("Mentee (senior)")}
 
+GROUP: Mapping[str, str] = {Role.MENTOR: N_("Mentors"), Role.MENTEE: N_("Mentees")}
+
 NOT_SHOWN = N_("not shown")
 
 # Said once an action is done; the address of the next page carries the key, never a text.

@@ -21,7 +21,7 @@ from surveys.packages import ExportError
 from surveys.reports import ReliabilityRow
 from webapp.access import current_user, get_program, membership_required, programs_of
 from webapp.coordinate.figures import choose_locale_of, format_plain
-from webapp.coordinate.words import KINDS, PERSON
+from webapp.coordinate.words import GROUP, KINDS
 from webapp.database import db, discard_changes, instrument_folders, now
 from webapp.errors import translate_error
 from webapp.i18n import gettext as _
@@ -91,8 +91,9 @@ def show_reliability(slug: str) -> str:
         program=program,
         tables=tables,
         kinds=KINDS,
-        roles=PERSON,
+        roles=GROUP,
         format_plain=format_plain,
+        adequate=reports.ADEQUATE,
         locale_of=choose_locale_of,
     )
 

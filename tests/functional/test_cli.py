@@ -1,0 +1,170 @@
+"""The command line walks the operator's whole path on a database of its own."""
+
+import csv
+import datetime as dt
+import io
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from instruments.answers import AnswerValue
+from instruments.catalog import get_instrument, latest_version
+from surveys import invitations, responses, waves
+from surveys.database import make_engine, make_session_factory
+from surveys.pseudonyms import Pseudonyms
+from webapp.cli import main
+
+HEADER = "mentor_name,mentor_email,mentor_language,mentee_name,mentee_email,mentee_language"
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path / 'cli.db'}"
+
+
+@pytest.fixture
+def run(database: str) -> Run:
+    """Run `viceversa` with arguments on the test's own database."""
+
+    def invoke(*arguments: str, fails: bool = False, text: str | None = None) -> Result:
+        result = CliRunner().invoke(
+            main, list(arguments), env={"VICEVERSA_DATABASE_URL": database}, input=text, catch_exceptions=True
+        )
+        assert (result.exit_code != 0) is fails, result.output
+        assert "Traceback" not in result.output
+        return result
+
+    return invoke
+
+
+@pytest.fixture
+def cohort(run: Run, tmp_path: Path) -> Path:
+    """A programme with one cohort; returns a good roster of six pairs."""
+    run("db", "upgrade")
+    run("program", "add", "spring", "--name", "Spring", "--organisation", "Example Works")
+    run("program", "cohort", "spring", "Finance", "--starts", "2026-03-02")
+    roster = tmp_path / "pairs.csv"
+    lines = [f"Mentor {n},m{n}@example.org,ur,Mentee {n},e{n}@example.org,de" for n in "ABCDEF"]
+    roster.write_text("\n".join([HEADER, *lines]), encoding="utf-8")
+    return roster
+
+
+def answer_all(database: str, links: list[dict[str, str]]) -> None:
+    """Everybody with a link agrees with everything."""
+    engine = make_engine(database)
+    instrument = get_instrument("core-battery", latest_version("core-battery"))
+    now = dt.datetime.now(dt.UTC)
+    with make_session_factory(engine).begin() as session:
+        for number, row in enumerate(links):
+            invitation = invitations.find_invitation(session, row["link"].rpartition("/")[2], now=now)
+            form = waves.form_of(invitation.wave, invitation.participant.role, instrument)
+            answers = {}
+            for item in form.item_ids:
+                options = instrument.format_of(item).options
+                if options:
+                    answers[item] = AnswerValue(code=options[number % len(options)].code)
+            responses.submit_response(
+                session,
+                invitation,
+                answers,
+                pseudonyms=Pseudonyms(b"k" * 32),
+                locale=row["language"],
+                now=now,
+            )
+    engine.dispose()
+
+
+def test_from_an_empty_database_to_a_data_package(
+    run: Run, cohort: Path, database: str, tmp_path: Path
+) -> None:
+    run("user", "add", "ada@example.org", "--name", "Ada", "--coordinates", "spring", "--password-stdin",
+        text="a long enough password\n")  # fmt: skip
+    assert (
+        "Nothing was written" in run("roster", "import", "spring", "Finance", str(cohort), "--check").output
+    )
+    assert "6 new pairs, 12 new people" in run("roster", "import", "spring", "Finance", str(cohort)).output
+    links = tmp_path / "links.csv"
+    run("wave", "open", "spring", "Finance", "TC", "--links", str(links))
+    rows = list(csv.DictReader(io.StringIO(links.read_text(encoding="utf-8"))))
+    assert len(rows) == 12
+    assert oct(links.stat().st_mode)[-3:] == "600"
+    assert "not closed yet" in run("release", "show", "spring", "Finance", "TC", fails=True).output
+
+    answer_all(database, rows)
+    run("wave", "close", "spring", "Finance", "TC", "--yes")
+    shown = run("release", "show", "spring", "Finance", "TC").output
+    package = tmp_path / "package.zip"
+    run("export", "spring", str(package), "--purpose", "A test")
+
+    assert "PS " in shown
+    assert "Finance: 6 pairs; TC closed" in run("program", "list").output
+    with zipfile.ZipFile(package) as opened:
+        scores = list(csv.DictReader(io.TextIOWrapper(opened.open("scores_long.csv"), encoding="utf-8")))
+        assert not any(b"example.org" in opened.read(name) for name in opened.namelist())
+    assert len([row for row in scores if row["scale"] == "PS"]) == 12
+
+
+def test_a_bad_roster_names_every_bad_row_and_writes_nothing(run: Run, cohort: Path) -> None:
+    cohort.write_text(
+        f"{HEADER}\nA,not-an-address,ur,B,b@example.org,de\nC,c@example.org,xx,C,c@example.org,de\n",
+        encoding="utf-8",
+    )
+
+    output = run("roster", "import", "spring", "Finance", str(cohort), fails=True).output
+
+    assert "line 2" in output
+    assert "line 3" in output
+    assert "nothing was written" in output
+    assert "Finance: 0 pairs" in run("program", "list").output
+
+
+def test_links_are_never_written_over_others(run: Run, cohort: Path, tmp_path: Path) -> None:
+    run("roster", "import", "spring", "Finance", str(cohort))
+    links = tmp_path / "links.csv"
+    links.write_text("earlier links", encoding="utf-8")
+
+    output = run("wave", "open", "spring", "Finance", "T0", "--links", str(links), fails=True).output
+
+    assert "exists already" in output
+    assert links.read_text(encoding="utf-8") == "earlier links"
+    assert "no waves" in run("program", "list").output
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("program", "cohort", "winter", "Finance", "--starts", "2026-03-02"),
+        ("wave", "close", "spring", "Finance", "T0", "--yes"),
+        ("wave", "open", "spring", "Sales", "T0"),
+        ("program", "add", "summer", "--name", "S", "--organisation", "E", "--instrument", "no-such"),
+        ("program", "add", "spring", "--name", "S", "--organisation", "E"),
+        ("export", "spring", "package.zip", "--purpose", "x"),
+        ("user", "add", "nobody", "--name", "N", "--password-stdin"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_one_sentence(
+    run: Run, cohort: Path, arguments: tuple[str, ...]
+) -> None:
+    output = run(*arguments, fails=True, text="a long enough password\n").output
+
+    assert "Error:" in output
+    assert "{" not in output
+
+
+def test_a_database_that_is_not_there_yet_names_the_remedy(run: Run) -> None:
+    assert "db upgrade" in run("program", "list", fails=True).output
+
+
+def test_every_command_has_help_with_an_example(run: Run) -> None:
+    def walk(command: object, path: tuple[str, ...]) -> None:
+        if hasattr(command, "commands"):
+            for name, inner in command.commands.items():
+                walk(inner, (*path, name))
+        elif path not in {("program", "list"), ("instrument", "list")}:
+            assert "Example:" in run(*path, "--help").output, path
+
+    walk(main, ())
