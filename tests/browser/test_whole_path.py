@@ -80,9 +80,7 @@ def test_from_two_phones_to_the_paper(browser: Any, served: Any, tmp_path: Path)
     for cohort in (COHORT, "Meadow"):
         coordinator.goto(f"{served.url}/coordinate/demo")
         coordinator.click(f"main a:has-text('{cohort}')")
-        coordinator.click(
-            "main a:has-text('After the last meeting'), main a[href*='wave']:has-text('open') >> nth=0"
-        )
+        coordinator.click("main a:has-text('End: the pair')")
         coordinator.click("main a[href$='/close']")
         coordinator.click("main button.button--danger")
     coordinator.goto(f"{served.url}/coordinate/demo/compare?scale=PS&role=mentor&wave={WAVE}")

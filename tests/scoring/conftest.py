@@ -32,12 +32,3 @@ def r_data() -> Callable[[str], pd.DataFrame]:
 def r_values() -> Callable[[str], Any]:
     """What R says about the data set of the same name."""
     return _read_values
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Long simulations run only when they are asked for with `-m slow`."""
-    if "slow" in str(config.getoption("markexpr")):
-        return
-    for item in items:
-        if "slow" in item.keywords:
-            item.add_marker(pytest.mark.skip(reason="long simulation; run with `pytest -m slow`"))
