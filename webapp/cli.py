@@ -433,7 +433,7 @@ def release_show(settings: Settings, slug: str, cohort_name: str, kind: str, as_
 @click.argument("slug")
 @click.argument("target", type=click.Path(path_type=Path))
 @click.option(
-    "--purpose", required=True, help="What the data are for; kept in the manifest and in the audit log."
+    "--purpose", required=True, help="What the data are for; it stands in the manifest."
 )
 @click.pass_obj
 def export(settings: Settings, slug: str, target: Path, purpose: str) -> None:
