@@ -84,16 +84,18 @@ def test_the_style_sheet_loads_nothing_and_knows_no_left_or_right(client: FlaskC
     assert not re.findall(r"text-align:\s*(?:left|right)|float:\s*(?:left|right)", style)
 
 
-def test_participants_get_no_cookie_unless_they_choose_a_language(client: FlaskClient, mentee: str) -> None:
-    answers = [
-        client.get(mentee),
-        client.get(f"{mentee}/1"),
-        client.post(f"{mentee}/1", data={"A1": "c:1"}),
-        client.get(f"{mentee}/review"),
-    ]
+def test_reading_sets_no_cookie_and_saving_one_that_only_this_path_reads(
+    client: FlaskClient, mentee: str
+) -> None:
+    read = [client.get(mentee), client.get(f"{mentee}/1"), client.get(f"{mentee}/review")]
+    saved = client.post(f"{mentee}/1", data={"A1": "c:1"})
 
-    assert [answer.headers.get("Set-Cookie") for answer in answers] == [None] * 4
-    assert client.get(f"{mentee}?lang=de").headers["Set-Cookie"].startswith("lang=de;")
+    assert [answer.headers.get("Set-Cookie") for answer in read] == [None] * 3
+    assert len(saved.headers.getlist("Set-Cookie")) == 1
+    cookie = saved.headers["Set-Cookie"]
+    assert cookie.startswith("answers_")
+    for part in ("HttpOnly", "SameSite=Lax", "Path=/s/"):
+        assert part in cookie
 
 
 def test_the_word_of_a_proxy_counts_only_when_it_is_trusted(app: Flask, client: FlaskClient) -> None:
