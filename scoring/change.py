@@ -237,7 +237,8 @@ def sign_flip_test(differences: Any, *, rng: np.random.Generator | None = None) 
     if n < SIGN_FLIP_MINIMUM:
         note = Note("flip.few", _FLIP_FEW, {"minimum": SIGN_FLIP_MINIMUM, "n": n})
         return SignFlip(None, n, 0, False, (note,))
-    moving = np.abs(values[values != 0])
+    # Sorted, so that random flips give the same p whatever order the rows came in.
+    moving = np.sort(np.abs(values[values != 0]))
     m = len(moving)
     observed = abs(int(values.sum()))
     notes: tuple[Note, ...] = ()

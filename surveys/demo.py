@@ -246,9 +246,14 @@ def _answer_wave(
 ) -> dict[tuple[Role, str], str]:
     """Invite everybody and let those who take part answer; returns tokens that stay unanswered, by role and locale."""
     unanswered: dict[tuple[Role, str], str] = {}
-    for issued in invitations.issue_invitations(session, wave, now=wave.opens_at):
-        person = programs.get_participant(session, issued.participant_id)
-        role = Role(person.role)
+    # Keys are random, so their order is too; the draws must not depend on it.
+    place = {key: number for number, key in enumerate(people)}
+    invited = [
+        (issued, programs.get_participant(session, issued.participant_id))
+        for issued in invitations.issue_invitations(session, wave, now=wave.opens_at)
+    ]
+    for issued, person in sorted(invited, key=lambda pair: place[f"{pair[0].pair_id}/{pair[1].role.value}"]):
+        role = person.role
         wished = (person.contact.locale if person.contact else None) or instrument.source_locale
         locale = wished if wished in instrument.locales else instrument.source_locale
         simulated = people[f"{issued.pair_id}/{role.value}"]

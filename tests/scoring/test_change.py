@@ -399,3 +399,10 @@ def test_only_whole_numbers_are_flipped(differences, code):
         sign_flip_test(differences)
 
     assert caught.value.code == code
+
+
+def test_random_flips_do_not_depend_on_the_order_of_the_rows() -> None:
+    """A property: the p of the same differences is the same in any order."""
+    differences = np.random.default_rng(5).integers(-6, 9, size=30)
+
+    assert sign_flip_test(differences).p == sign_flip_test(differences[::-1]).p
