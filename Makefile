@@ -7,10 +7,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 export UV_PYTHON_DOWNLOADS := never
+# Certificates of the machine, as pip uses them: some organisations read their own traffic.
+export UV_SYSTEM_CERTS := 1
 export PYTHONUTF8 := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test slow lint format lock clean
+.PHONY: help demo fresh test slow lint format lock clean
 
 help: ## say what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,22 +27,28 @@ $(STAMP): requirements.lock pyproject.toml
 	    { echo "uv could not be fetched; going on with pip, which takes some minutes."; rm -rf .tools; }; \
 	fi; \
 	[ -n "$$uv" ] || { [ ! -x .tools/bin/uv ] || uv=.tools/bin/uv; }; \
+	done=""; \
 	if [ -n "$$uv" ]; then \
 	  echo "Setting up $(VENV) with uv ..."; \
 	  "$$uv" venv --quiet --clear --python "$$(command -v $(PYTHON))" $(VENV) && \
 	  "$$uv" pip sync --quiet --require-hashes --python $(BIN)/python requirements.lock && \
-	  "$$uv" pip install --quiet --no-deps --python $(BIN)/python --editable .; \
-	else \
+	  "$$uv" pip install --quiet --no-deps --python $(BIN)/python --editable . && done=yes || \
+	    echo "uv could not do it; going on with pip, which takes some minutes."; \
+	fi; \
+	if [ -z "$$done" ]; then \
 	  echo "Setting up $(VENV) with pip ..."; \
 	  { $(PYTHON) -m venv --clear $(VENV) || \
 	    { echo "Python's venv module is missing. On Debian or Ubuntu: apt-get install python3-venv"; exit 1; }; } && \
 	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock && \
-	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .; \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable . || exit 1; \
 	fi
 	@touch $@
 
 demo: $(STAMP) ## seed a demo organisation, print ready links and serve it (PORT=8000)
 	@$(BIN)/viceversa demo --port $(PORT)
+
+fresh: $(STAMP) ## as demo, after throwing the demo's data away
+	@$(BIN)/viceversa demo --port $(PORT) --fresh
 
 test: $(STAMP) ## run every test, on SQLite and on PostgreSQL (browser tests where there is a Chromium)
 	@$(BIN)/python -m pytest

@@ -77,6 +77,7 @@ WAVES = (
     Occasion(WaveKind.T3A, 0.3),
 )
 FIELDWORK = dt.timedelta(days=10)
+OPEN_SINCE = dt.timedelta(days=3)
 
 # The open wave keeps one unanswered link for each of these.
 READY_LINKS = ((Role.MENTOR, "ur"), (Role.MENTEE, "de"))
@@ -139,9 +140,7 @@ def seed_demo(
             people.update(_simulate_pair(rng, pair, instrument))
         for occasion in schedule:
             is_open = occasion.after_days is None
-            opens = (
-                now - dt.timedelta(days=3) if is_open else start + dt.timedelta(days=occasion.after_days or 0)
-            )
+            opens = now - OPEN_SINCE if is_open else start + dt.timedelta(days=occasion.after_days or 0)
             wave = waves.schedule_wave(
                 session,
                 cohort,

@@ -11,17 +11,19 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 import click
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
 from sqlalchemy.orm import Session
 
 from instruments.errors import DefinitionError, PinnedVersionError, UnknownInstrumentError
 from surveys.errors import SurveyError
-from webapp.config import DEFAULT_DATABASE_URL, Settings, load_settings
+from webapp.config import DEFAULT_DATABASE_URL, ConfigError, Settings, load_settings
 from webapp.keys import complete_settings
 
 if TYPE_CHECKING:
+    from surveys.models.access import User
     from surveys.models.program import Cohort, Wave
 
 
@@ -38,8 +40,14 @@ class Group(click.Group):
             return super().invoke(ctx)
         except DefinitionError as error:
             raise click.ClickException("\n".join(str(problem) for problem in error.problems)) from error
-        except (SurveyError, UnknownInstrumentError, PinnedVersionError) as error:
+        except (ConfigError, SurveyError, UnknownInstrumentError, PinnedVersionError) as error:
             raise click.ClickException(str(error)) from error
+        except (ArgumentError, OperationalError, NoSuchModuleError) as error:
+            reason = str(getattr(error, "orig", None) or error).splitlines()[0]
+            raise click.ClickException(
+                f"The database cannot be reached: {reason}. Without settings it is in ./var of the current folder; run "
+                "`viceversa db upgrade` there, or set VICEVERSA_DATABASE_URL."
+            ) from error
 
 
 def _now() -> dt.datetime:
@@ -92,7 +100,7 @@ def db() -> None:
 @db.command("upgrade")
 @click.pass_obj
 def db_upgrade(settings: Settings) -> None:
-    r"""Create the tables or bring them to the version of this software; safe to run again.
+    """Create the tables or bring them to the version of this software; safe to run again.
 
     \b
     Example:
@@ -102,7 +110,7 @@ def db_upgrade(settings: Settings) -> None:
     from surveys.database import upgrade
 
     if settings.database_url == DEFAULT_DATABASE_URL:
-        DATA_FOLDER.mkdir(exist_ok=True)
+        DATA_FOLDER.mkdir(mode=0o700, exist_ok=True)
     state = upgrade(settings.database_url)
     click.echo(f"The database is at revision {state}.")
 
@@ -135,13 +143,13 @@ def user_add(
     locale: str,
     password_stdin: bool,
 ) -> None:
-    r"""Add somebody who signs in, with their programmes.
+    """Add somebody who signs in, with their programmes.
 
     \b
     Example:
       viceversa user add ada@example.org --name "Ada Byron" --coordinates spring
     """
-    from surveys import accounts, programs
+    from surveys import accounts
 
     if password_stdin:
         password = sys.stdin.readline().rstrip("\n")
@@ -151,10 +159,47 @@ def user_add(
         person = accounts.add_user(
             session, email=email, name=name, password=password, locale=locale, now=_now()
         )
-        for role, slugs in (("coordinator", coordinates), ("researcher", researches)):
-            for slug in slugs:
-                accounts.add_membership(session, person, programs.find_program(session, slug), role)
+        _grant(session, person, coordinates, researches)
         click.echo(f"{person.email} can sign in.")
+
+
+@user.command("grant")
+@click.argument("email")
+@click.option(
+    "--coordinates", multiple=True, metavar="PROGRAM", help="May coordinate this programme; repeatable."
+)
+@click.option(
+    "--researches", multiple=True, metavar="PROGRAM", help="May download this programme's data; repeatable."
+)
+@click.pass_obj
+def user_grant(
+    settings: Settings, email: str, coordinates: tuple[str, ...], researches: tuple[str, ...]
+) -> None:
+    """Give somebody who can sign in already another programme.
+
+    \b
+    Example:
+      viceversa user grant ada@example.org --researches spring
+    """
+    from surveys import accounts
+
+    with _session(settings) as session:
+        person = accounts.find_user(session, email)
+        if person is None:
+            raise click.ClickException(f"Nobody signs in as {email}. Add them with: viceversa user add")
+        _grant(session, person, coordinates, researches)
+    click.echo(f"{email} has the programmes named.")
+
+
+def _grant(
+    session: Session, person: "User", coordinates: tuple[str, ...], researches: tuple[str, ...]
+) -> None:
+    """Add memberships by the programmes' short names."""
+    from surveys import accounts, programs
+
+    for role, slugs in (("coordinator", coordinates), ("researcher", researches)):
+        for slug in slugs:
+            accounts.add_membership(session, person, programs.find_program(session, slug), role)
 
 
 # --- programmes, rosters, waves -----------------------------------------------------------------------------------
@@ -182,7 +227,7 @@ def program() -> None:
 def program_add(
     settings: Settings, slug: str, name: str, organisation: str, floor: int, instrument_id: str, locale: str
 ) -> None:
-    r"""Add a programme; SLUG is its short name in addresses and commands.
+    """Add a programme; SLUG is its short name in addresses and commands.
 
     \b
     Example:
@@ -234,7 +279,7 @@ def program_list(settings: Settings) -> None:
 def program_cohort(
     settings: Settings, slug: str, name: str, starts: dt.datetime, ends: dt.datetime | None
 ) -> None:
-    r"""Add a cohort: pairs that start together.
+    """Add a cohort: pairs that start together.
 
     \b
     Example:
@@ -266,7 +311,7 @@ def roster() -> None:
 @click.option("--check", is_flag=True, help="Only report; write nothing.")
 @click.pass_obj
 def roster_import(settings: Settings, slug: str, cohort_name: str, file: Path, check: bool) -> None:
-    r"""Import pairs from a CSV file; nothing is written unless every row is good.
+    """Import pairs from a CSV file; nothing is written unless every row is good.
 
     \b
     The file has one row a pair, with the columns
@@ -283,8 +328,10 @@ def roster_import(settings: Settings, slug: str, cohort_name: str, file: Path, c
         plan = rosters.plan_import(
             session, cohort, rosters.read_roster(file.read_bytes(), filename=file.name)
         )
-        for line in (*plan.problems, *plan.notes):
-            click.echo(str(line), err=True)
+        for problem in plan.problems:
+            click.echo(str(problem), err=True)
+        for note in plan.notes:
+            click.echo(f"Note: {note}", err=True)
         if plan.problems:
             raise click.ClickException(f"{len(plan.problems)} problems in {file.name}; nothing was written.")
         counts = f"{len(plan.pairs_new)} new pairs, {len(plan.people_new)} new people"
@@ -310,14 +357,18 @@ def wave() -> None:
 @click.option(
     "--links", type=click.Path(dir_okay=False, path_type=Path), help="Write the personal links to this CSV."
 )
-@click.option(
-    "--base-url", default="http://127.0.0.1:8000", show_default=True, help="Address of the service."
-)
+@click.option("--base-url", help="Address of the service in the links; default: VICEVERSA_BASE_URL.")
 @click.pass_obj
 def wave_open(
-    settings: Settings, slug: str, cohort_name: str, kind: str, days: int, links: Path | None, base_url: str
+    settings: Settings,
+    slug: str,
+    cohort_name: str,
+    kind: str,
+    days: int,
+    links: Path | None,
+    base_url: str | None,
 ) -> None:
-    r"""Open a wave now and issue its personal links, which are shown once: only their hashes are kept.
+    """Open a wave now and issue its personal links, which are shown once: only their hashes are kept.
 
     \b
     Example:
@@ -326,49 +377,69 @@ def wave_open(
     from surveys import invitations, programs, waves
 
     now = _now()
-    if links is not None and links.exists():
-        raise click.ClickException(f"{links} exists already; name another file, so that no links are lost.")
-    with _session(settings) as session:
+    # The file is opened first and filled before anything is committed: links that could not be written were never issued.
+    with _session(settings) as session, _links_file(links) as stream:
         cohort = _cohort(session, slug, cohort_name)
         opened = waves.find_wave(session, cohort, kind)
         if opened is None:
-            instrument = _instrument(
-                settings, f"{cohort.program.instrument_id}@{cohort.program.instrument_version}"
-            )
+            identifier = f"{cohort.program.instrument_id}@{cohort.program.instrument_version}"
+            closes_at = now + dt.timedelta(days=days)
             opened = waves.schedule_wave(
                 session,
                 cohort,
                 kind,
-                instrument,
+                _instrument(settings, identifier),
                 opens_at=now,
-                closes_at=now + dt.timedelta(days=days),
+                closes_at=closes_at,
                 now=now,
             )
         else:
             waves.open_wave(session, opened, now=now)
+        writer = csv.writer(stream)
+        writer.writerow(("name", "email", "role", "language", "link"))
         issued = invitations.issue_invitations(session, opened, now=now)
-        rows = []
+        address = (base_url or settings.base_url).rstrip("/")
         for invitation in issued:
             person = programs.get_participant(session, invitation.participant_id)
             contact = person.contact
             if contact is not None:
-                link = f"{base_url.rstrip('/')}/s/{invitation.token}"
-                rows.append((contact.name, contact.email, person.role.value, contact.locale or "", link))
-    _write_links(rows, links)
+                link = f"{address}/s/{invitation.token}"
+                writer.writerow((contact.name, contact.email, person.role.value, contact.locale or "", link))
+        if not issued:
+            raise click.ClickException(
+                "Everybody has a link to this wave already. A lost one is replaced on the wave's page."
+            )
+        early = cohort.starts_on is not None and now.date() < cohort.starts_on
+        closes = f"{opened.closes_at:%Y-%m-%d %H:%M} UTC"
+    if early:
+        click.echo(f"Note: the cohort starts on {cohort.starts_on}; this wave is open before that.", err=True)
+    click.echo(f"{kind} of {cohort_name} is open until {closes}; its links lead to {address}.", err=True)
+    if links is not None:
+        click.echo(f"{len(issued)} links are in {links}. They cannot be shown again.", err=True)
 
 
-def _write_links(rows: list[tuple[str, str, str, str, str]], target: Path | None) -> None:
-    """Write personal links to a private file, or to standard output."""
-    stream = sys.stdout
-    if target is not None:
+@contextmanager
+def _links_file(target: Path | None) -> Iterator[IO[str]]:
+    """A new private file for personal links, taken away again if anything fails; standard output without a name."""
+    if target is None:
+        yield sys.stdout
+        return
+    try:
         descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        stream = os.fdopen(descriptor, "w", encoding="utf-8", newline="")
-    writer = csv.writer(stream)
-    writer.writerow(("name", "email", "role", "language", "link"))
-    writer.writerows(rows)
-    if target is not None:
-        stream.close()
-        click.echo(f"{len(rows)} links are in {target}. They cannot be shown again.")
+    except FileExistsError as error:
+        raise click.ClickException(
+            f"{target} exists already; name another file, so that no links are lost."
+        ) from error
+    except OSError as error:
+        raise click.ClickException(
+            f"{target} cannot be written ({error.strerror}); no link was issued."
+        ) from error
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as stream:
+            yield stream
+    except BaseException:
+        target.unlink(missing_ok=True)
+        raise
 
 
 @wave.command("close")
@@ -378,7 +449,7 @@ def _write_links(rows: list[tuple[str, str, str, str, str]], target: Path | None
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.pass_obj
 def wave_close(settings: Settings, slug: str, cohort_name: str, kind: str, yes: bool) -> None:
-    r"""Close a wave and freeze its one release.
+    """Close a wave and freeze its one release.
 
     \b
     Example:
@@ -412,7 +483,7 @@ def release() -> None:
 @click.option("--json", "as_json", is_flag=True, help="The stored release as JSON.")
 @click.pass_obj
 def release_show(settings: Settings, slug: str, cohort_name: str, kind: str, as_json: bool) -> None:
-    r"""Print what may be shown of a closed wave; what may not looks the same for nobody and for four.
+    """Print what may be shown of a closed wave; what may not looks the same for nobody and for four.
 
     \b
     Example:
@@ -432,12 +503,10 @@ def release_show(settings: Settings, slug: str, cohort_name: str, kind: str, as_
 @main.command()
 @click.argument("slug")
 @click.argument("target", type=click.Path(path_type=Path))
-@click.option(
-    "--purpose", required=True, help="What the data are for; it stands in the manifest."
-)
+@click.option("--purpose", required=True, help="What the data are for; it stands in the manifest.")
 @click.pass_obj
 def export(settings: Settings, slug: str, target: Path, purpose: str) -> None:
-    r"""Write the researcher's data package of all closed waves to TARGET (.zip or a new folder).
+    """Write the researcher's data package of all closed waves to TARGET (.zip or a new folder).
 
     \b
     Example:
@@ -478,14 +547,17 @@ def instrument_list(settings: Settings) -> None:
         label = "development version, no norms" if found.development else "released"
         click.echo(f"{found.id} {found.version}  {found.title} ({label}, {len(found.items)} items)")
         for locale in found.locales.values():
-            click.echo(f"  {locale.locale}: {locale.origin}, {locale.review_status}")
+            status = (
+                locale.origin if locale.origin == "source" else f"{locale.origin}, {locale.review_status}"
+            )
+            click.echo(f"  {locale.locale}: {status}")
 
 
 @instrument.command("check")
 @click.argument("folders", nargs=-1, type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.pass_context
 def instrument_check(ctx: click.Context, folders: tuple[Path, ...]) -> None:
-    r"""Name every problem of the instruments in FOLDERS, or of those shipped.
+    """Name every problem of the instruments in FOLDERS, or of those shipped.
 
     \b
     Example:
@@ -501,7 +573,7 @@ def instrument_check(ctx: click.Context, folders: tuple[Path, ...]) -> None:
 @click.argument("new", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.pass_context
 def instrument_diff(ctx: click.Context, old: Path, new: Path) -> None:
-    r"""Say what changed between two versions and the smallest version bump allowed.
+    """Say what changed between two versions and the smallest version bump allowed.
 
     \b
     Example:
@@ -522,7 +594,7 @@ def instrument_diff(ctx: click.Context, old: Path, new: Path) -> None:
 @click.option("--threads", default=2, show_default=True, type=click.IntRange(1, 64))
 @click.pass_obj
 def serve(settings: Settings, host: str, port: int, workers: int, threads: int) -> None:
-    r"""Serve the pages with a production server (gunicorn, threaded workers).
+    """Serve the pages with a production server (gunicorn, threaded workers).
 
     \b
     Example:
@@ -530,6 +602,7 @@ def serve(settings: Settings, host: str, port: int, workers: int, threads: int) 
     """
     from webapp.serving import run_server
 
+    click.echo(f"Serving at http://{host}:{port}. Stop with Ctrl-C.")
     run_server(
         complete_settings(settings, DATA_FOLDER), host=host, port=port, workers=workers, threads=threads
     )
@@ -545,15 +618,17 @@ def serve(settings: Settings, host: str, port: int, workers: int, threads: int) 
     "--serve/--no-serve", "serving", default=True, help="Keep serving, or only seed and print the links."
 )
 def demo(port: int, folder: Path, fresh: bool, serving: bool) -> None:
-    r"""Seed a demo organisation on SQLite, print ready links and keep serving.
+    """Seed a demo organisation on SQLite, print ready links and keep serving.
 
     \b
     Example:
       viceversa demo --port 8080
     """
     from webapp.demo import prepare_demo
-    from webapp.serving import run_server
+    from webapp.serving import check_free, run_server
 
+    if serving:
+        check_free("127.0.0.1", port)
     prepared = prepare_demo(folder, port=port, fresh=fresh, progress=_progress)
     click.echo(prepared.text)
     if serving:

@@ -72,7 +72,7 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
         database_url=read("DATABASE_URL") or DEFAULT_DATABASE_URL,
         secret_key=read("SECRET_KEY") or None,
         link_key=_read_key(read("LINK_KEY")),
-        instrument_folders=tuple(Path(part) for part in read("INSTRUMENT_FOLDERS").split(os.pathsep) if part),
+        instrument_folders=_read_folders(read("INSTRUMENT_FOLDERS")),
         trust_proxy=_read_number("VICEVERSA_TRUST_PROXY", read("TRUST_PROXY")),
         trusted_hosts=tuple(part.strip() for part in read("TRUSTED_HOSTS").split(",") if part.strip()),
         https=read("HTTPS").lower() in {"1", "true", "yes", "on"},
@@ -136,6 +136,19 @@ def _check_config(config: Mapping[str, Any]) -> None:
             f"{config['TIMEZONE']!r} is no time zone.",
             "Use a name such as Europe/Berlin.",
         ) from error
+
+
+def _read_folders(text: str) -> tuple[Path, ...]:
+    """Return the folders of a list; one that is not there would silently hide its questionnaires."""
+    folders = tuple(Path(part) for part in text.split(os.pathsep) if part)
+    for folder in folders:
+        if not folder.is_dir():
+            raise ConfigError(
+                "VICEVERSA_INSTRUMENT_FOLDERS",
+                f"{folder} is no folder.",
+                "Make it, or take it out of the list.",
+            )
+    return folders
 
 
 def _read_key(text: str) -> bytes | None:

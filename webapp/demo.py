@@ -44,9 +44,16 @@ def prepare_demo(
     """Seed the demo in a folder unless it stands there already."""
     if fresh:
         shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True, exist_ok=True)
+    # Names and confidential answers lie in it, if only simulated ones.
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     card = folder / "card.json"
     settings = complete_settings(Settings(database_url=f"sqlite:///{folder.absolute() / 'demo.db'}"), folder)
+    if (
+        card.exists()
+        and json.loads(card.read_text(encoding="utf-8"))["ends"] < dt.datetime.now(dt.UTC).isoformat()
+    ):
+        # The open wave has ended since, and with it the ready links: the demo is seeded anew.
+        card.unlink()
     if not card.exists():
         # A seeding that was interrupted left a database without its card: it is seeded anew.
         for leftover in folder.glob("demo.db*"):
@@ -81,12 +88,13 @@ def _seed(settings: Settings, progress: Progress) -> dict[str, str]:
                 freeze=lambda wave, moment: releases.freeze_release(session, wave, now=moment),
                 progress=lambda waves, total: progress(waves, total, "Seeding the demo organisation"),
             )
+            ends = (now - demo.OPEN_SINCE + demo.FIELDWORK).isoformat()
             for email, name, role in PEOPLE:
                 person = accounts.add_user(session, email=email, name=name, password=passwords[role], now=now)
                 accounts.add_membership(session, person, seeded.program, role)
     finally:
         engine.dispose()
-    return {"mentor": seeded.mentor_token, "mentee": seeded.mentee_token, **passwords}
+    return {"mentor": seeded.mentor_token, "mentee": seeded.mentee_token, "ends": ends, **passwords}
 
 
 def _write_private(path: Path, text: str) -> None:
@@ -112,5 +120,5 @@ Viceversa demo: 4 cohorts of 10, 15, 24 and 40 pairs; three waves closed, one op
     coordinator         {PEOPLE[0][0]}   password {known["coordinator"]}
     researcher          {PEOPLE[1][0]}    password {known["researcher"]}
 
-The people and their answers are simulated. Stop with Ctrl-C; `viceversa demo --fresh` starts over.
+The people and their answers are simulated. Stop with Ctrl-C; `make fresh` seeds them anew.
 """

@@ -4,11 +4,12 @@ gunicorn replaces a killed worker by itself (tests/functional/test_serving.py ki
 are the default: more threads on SQLite only lengthen the tail, since writers queue for one lock.
 """
 
+import socket
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
 
-from webapp.config import Settings
+from webapp.config import ConfigError, Settings
 
 # One page of answers is a few kilobytes; longer request lines and headers are refused before they cost anything.
 LIMITS = {"limit_request_line": 4094, "limit_request_fields": 60, "limit_request_field_size": 8190}
@@ -35,8 +36,23 @@ class Server(BaseApplication):
         return create_app(self.settings.app_config())
 
 
+def check_free(host: str, port: int) -> None:
+    """Raise ConfigError when somebody listens there already, before gunicorn tries for seconds."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise ConfigError(
+                f"port {port}",
+                f"it cannot be used on {host} ({error.strerror}).",
+                "Choose another one with --port.",
+            ) from error
+
+
 def run_server(settings: Settings, *, host: str, port: int, workers: int, threads: int) -> None:
-    """Serve until stopped."""
+    """Serve until stopped; raises ConfigError when the port is taken."""
+    check_free(host, port)
     Server(
         settings,
         {

@@ -3,6 +3,7 @@
 import csv
 import datetime as dt
 import io
+import socket
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -134,6 +135,45 @@ def test_links_are_never_written_over_others(run: Run, cohort: Path, tmp_path: P
     assert "no waves" in run("program", "list").output
 
 
+def test_links_that_cannot_be_written_are_not_issued(run: Run, cohort: Path, tmp_path: Path) -> None:
+    run("roster", "import", "spring", "Finance", str(cohort))
+    wave = ("wave", "open", "spring", "Finance", "T0", "--links")
+
+    refused = run(*wave, str(tmp_path / "missing" / "links.csv"), fails=True).output
+    issued = run(*wave, str(tmp_path / "links.csv"), "--base-url", "https://survey.example.org/").output
+    again = run(*wave, str(tmp_path / "more.csv"), fails=True).output
+
+    assert "no link was issued" in refused
+    assert "12 links are in" in issued
+    assert "https://survey.example.org/s/" in (tmp_path / "links.csv").read_text(encoding="utf-8")
+    assert "Everybody has a link" in again
+    assert not (tmp_path / "more.csv").exists()
+
+
+def test_somebody_who_signs_in_can_be_given_another_programme(run: Run, cohort: Path) -> None:
+    run(
+        "user", "add", "ada@example.org", "--name", "Ada", "--password-stdin", text="a long enough password\n"
+    )
+
+    assert "has the programmes" in run("user", "grant", "ada@example.org", "--researches", "spring").output
+    assert (
+        "Nobody signs in"
+        in run("user", "grant", "eve@example.org", "--researches", "spring", fails=True).output
+    )
+
+
+def test_a_port_in_use_is_said_before_anything_is_seeded(run: Run, tmp_path: Path) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = str(other.getsockname()[1])
+
+        output = run("demo", "--port", port, "--folder", str(tmp_path / "demo"), fails=True).output
+
+    assert f"port {port}" in output
+    assert not (tmp_path / "demo").exists()
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -157,6 +197,14 @@ def test_what_cannot_be_done_is_said_in_one_sentence(
 
 def test_a_database_that_is_not_there_yet_names_the_remedy(run: Run) -> None:
     assert "db upgrade" in run("program", "list", fails=True).output
+
+
+@pytest.mark.parametrize("url", ["sqlite:////no/such/folder/x.db", "nonsense", "nodb://x/y"])
+def test_a_database_that_cannot_be_reached_is_said_in_a_sentence(url: str) -> None:
+    result = CliRunner().invoke(main, ["program", "list"], env={"VICEVERSA_DATABASE_URL": url})
+
+    assert result.exit_code == 1
+    assert "The database cannot be reached" in result.output
 
 
 def test_every_command_has_help_with_an_example(run: Run) -> None:

@@ -1,5 +1,6 @@
 """Settings are read from the environment and checked before anything starts."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -17,12 +18,15 @@ def test_without_any_setting_data_live_in_var_and_keys_are_missing() -> None:
     assert settings.link_key is None
 
 
-def test_every_setting_is_read() -> None:
+def test_every_setting_is_read(tmp_path: Path) -> None:
+    folders = (tmp_path / "a", tmp_path / "b")
+    for folder in folders:
+        folder.mkdir()
     settings = load_settings(
         {
             **GOOD,
             "VICEVERSA_DATABASE_URL": "postgresql://db/x",
-            "VICEVERSA_INSTRUMENT_FOLDERS": "/a:/b",
+            "VICEVERSA_INSTRUMENT_FOLDERS": os.pathsep.join(map(str, folders)),
             "VICEVERSA_TRUST_PROXY": "1",
             "VICEVERSA_TRUSTED_HOSTS": "a.example, b.example",
             "VICEVERSA_HTTPS": "yes",
@@ -35,7 +39,7 @@ def test_every_setting_is_read() -> None:
 
     assert config["DATABASE_URL"] == "postgresql://db/x"
     assert config["LINK_KEY"] == bytes.fromhex("ab" * 32)
-    assert config["INSTRUMENT_FOLDERS"] == (Path("/a"), Path("/b"))
+    assert config["INSTRUMENT_FOLDERS"] == folders
     assert config["TRUST_PROXY"] == 1
     assert config["TRUSTED_HOSTS"] == ["a.example", "b.example"]
     assert config["SESSION_COOKIE_SECURE"] is True
@@ -65,3 +69,8 @@ def test_a_bad_setting_is_refused_by_name_with_a_remedy(name: str, value: str) -
 
     assert caught.value.setting == name
     assert caught.value.remedy
+
+
+def test_a_folder_of_instruments_that_is_not_there_is_named() -> None:
+    with pytest.raises(ConfigError, match="no-such-folder is no folder"):
+        load_settings({**GOOD, "VICEVERSA_INSTRUMENT_FOLDERS": "no-such-folder"})
