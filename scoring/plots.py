@@ -218,7 +218,7 @@ def _print_words(axes: Axes, row: IntervalRow, position: int, look: _Look) -> No
     left, right = (-0.045, "right", position), (1.045, "left", position)
     name_at, value_at = (right, left) if right_to_left else (left, right)
     _print_text(axes, _fold(row.label, 25, 2), name_at, look, look.font(13, palette.ink))
-    _print_text(axes, _fold(row.text, 26, 2), value_at, look, look.font(12.5, value_color))
+    _print_text(axes, _fold(row.text, 38, 1), value_at, look, look.font(12.5, value_color))
 
 
 def _print_text(

@@ -74,18 +74,22 @@ class UTCDateTime(TypeDecorator[datetime]):
 
 def make_engine(url: str, *, echo: bool = False) -> Engine:
     """An engine for a SQLite file or a PostgreSQL database, with the settings that the promises lean on."""
+    # Parameters stay out of every error message: an answer must not reach a log.
     target = make_url(url)
     if target.drivername in {"postgres", "postgresql"}:
         target = target.set(drivername="postgresql+psycopg")
     if target.get_backend_name() == "sqlite":
         # check_same_thread is pysqlite's own guard; the pool already hands a connection to one thread at a time.
         engine = create_engine(
-            target, echo=echo, connect_args={"timeout": LOCK_WAIT, "check_same_thread": False}
+            target,
+            echo=echo,
+            hide_parameters=True,
+            connect_args={"timeout": LOCK_WAIT, "check_same_thread": False},
         )
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
-    engine = create_engine(target, echo=echo, pool_pre_ping=True)
+    engine = create_engine(target, echo=echo, pool_pre_ping=True, hide_parameters=True)
     event.listen(engine, "begin", _begin_postgresql)
     return engine
 

@@ -4,8 +4,8 @@ What is read here is confidential and pseudonymous; nothing of it may be shown b
 """
 
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,6 +51,37 @@ class AnswerRow:
     item: str
     code: int | None
     missing: str
+
+
+@dataclass(frozen=True)
+class SensitiveParts:
+    """The sensitive questions and scales of one form, in the order of the questionnaire."""
+
+    items: tuple[str, ...]
+    scales: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """What too few people or pairs stand behind: whole cells, and of further cells the sensitive questions and scales.
+
+    `sensitive` also holds the cells that are left out as a whole, so an entry in it is the same for nobody as for nine.
+    """
+
+    cells: frozenset[Cell] = frozenset()
+    sensitive: Mapping[Cell, SensitiveParts] = field(default_factory=dict)
+
+    def has_item(self, cell: Cell, item: str) -> bool:
+        """Whether the answers of the cell to this question are left out."""
+        return cell in self.cells or (cell in self.sensitive and item in self.sensitive[cell].items)
+
+    def has_scale(self, cell: Cell, scale: str) -> bool:
+        """Whether the scores of the cell on this scale are left out."""
+        return cell in self.cells or (cell in self.sensitive and scale in self.sensitive[cell].scales)
+
+    def __or__(self, other: "LeftOut") -> "LeftOut":
+        """What is left out of either; no cell is in both."""
+        return LeftOut(self.cells | other.cells, {**self.sensitive, **other.sensitive})
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,29 +180,56 @@ def answer_rows(
 
 
 def frame_above_floor(
-    session: Session, waves: Iterable[Wave], *, folders: Sequence[Path] = ()
-) -> "tuple[pd.DataFrame, frozenset[Cell]]":
-    """The item frame of closed waves without the cells below their floor, and those cells.
+    session: Session, waves: Iterable[Wave], *, sensitive_floor: int, folders: Sequence[Path] = ()
+) -> "tuple[pd.DataFrame, LeftOut]":
+    """The item frame of closed waves without what too few people stand behind, and what that is.
 
-    A cell is a cohort, role and wave; it needs as many people, and as many pairs, as were promised. One in which nobody answered
-    is among those left out, so the list does not tell four from none. Raises WaveStillOpenError.
+    A cell is a cohort, role and wave; it needs as many people, and as many pairs, as were promised. Below `sensitive_floor`,
+    where that is higher, its sensitive codes are NaN; its sensitive scales are for the caller to leave out. What nobody answered
+    is left out like the rest, so the list does not tell four from none. Raises WaveStillOpenError.
     """
     chosen = _checked(waves, closed_only=True)
     frame = item_frame(session, chosen, folders=folders)
     counted = frame.groupby(["cohort", "role", "wave"], sort=False)[["respondent", "pair"]].nunique()
     smallest = counted.min(axis=1).to_dict()
-    small = frozenset(
-        (wave.cohort_id, role, wave.kind)
-        for wave in chosen
-        for role in Role
-        if instrument_of(wave, folders=folders).has_form(wave.kind, role)
-        and smallest.get((wave.cohort_id, role.value, wave.kind.value), 0) < floor_of(wave)
-    )
-    kept = [
-        (cohort, Role(role), WaveKind(kind)) not in small
+    small: set[Cell] = set()
+    sensitive: dict[Cell, SensitiveParts] = {}
+    for wave in chosen:
+        instrument = instrument_of(wave, folders=folders)
+        for role in Role:
+            cell = (wave.cohort_id, role, wave.kind)
+            n = smallest.get((wave.cohort_id, role.value, wave.kind.value), 0)
+            if instrument.has_form(wave.kind, role) and n < floor_of(wave):
+                small.add(cell)
+            parts = sensitive_parts(instrument, wave, role)
+            if n < max(floor_of(wave), sensitive_floor) and (parts.items or parts.scales):
+                sensitive[cell] = parts
+    cells = [
+        (cohort, Role(role), WaveKind(kind))
         for cohort, role, kind in zip(frame["cohort"], frame["role"], frame["wave"], strict=True)
     ]
-    return frame.loc[kept].reset_index(drop=True), small
+    for cell, parts in sensitive.items():
+        frame.loc[[one == cell for one in cells], list(parts.items)] = float("nan")
+    kept = frame.loc[[cell not in small for cell in cells]].reset_index(drop=True)
+    return kept, LeftOut(frozenset(small), sensitive)
+
+
+def sensitive_parts(instrument: Instrument, wave: Wave, role: Role) -> SensitiveParts:
+    """What the wave asks of the role that has the higher floor.
+
+    A score can be worked out from the items of its scale, and an item can show through a score: so every item of a sensitive
+    scale is sensitive, and every scale with a sensitive item is.
+    """
+    items = {item.id for item in instrument.items if item.sensitive}
+    items.update(item for scale in instrument.scales if scale.sensitive for item in scale.keys)
+    return SensitiveParts(
+        tuple(item for item in rated_items(instrument, wave, role) if item in items),
+        tuple(
+            scale.id
+            for scale in instrument.scales_scored(wave.kind, role, wave.picks)
+            if not items.isdisjoint(scale.keys)
+        ),
+    )
 
 
 def by_questionnaire(waves: Iterable[Wave]) -> list[list[Wave]]:

@@ -79,7 +79,9 @@ class WaveNotOpenError(SurveyError):
             self.message = N_(
                 "This questionnaire has closed in the meantime, so your last changes were not saved."
             )
-            self.remedy = N_("What you had sent before it closed still counts. You need not do anything.")
+            self.remedy = N_(
+                "What you had sent before it closed still counts; what you had only saved does not. You need not do anything."
+            )
         super().__init__()
 
 
@@ -146,7 +148,7 @@ class ResponseError(CodedError):
         ),
         "begun_elsewhere": (
             N_("These answers were begun in another browser, so nothing can be saved from this one."),
-            N_("Please open your link again: there you can go on with a code, or start over."),
+            N_("Go on there, type the code that is shown there, or start over."),
         ),
         "unknown_page": (
             N_("This questionnaire has no page “%(page)s”."),

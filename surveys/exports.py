@@ -1,7 +1,8 @@
 """The researcher's data package: everything that closed waves hold above the floor, under codes drawn for this file alone.
 
 Left out are names, addresses, comments, languages and dates (waves are placed by weeks since their cohort's start), and every
-cell of a cohort, role and wave with fewer people or pairs than its floor. Numbers have full precision.
+cell of a cohort, role and wave with fewer people or pairs than its floor; of a cell with fewer than ten, every sensitive
+question and scale. Numbers have full precision.
 """
 
 import datetime as dt
@@ -20,7 +21,15 @@ from instruments.codebook import COLUMNS, codebook_rows
 from instruments.model import Instrument, Role, WaveKind
 from surveys.audit import AuditAction, record_event
 from surveys.database import as_utc
-from surveys.datasets import Cell, answer_rows, by_questionnaire, closed_waves, frame_above_floor, rated_items
+from surveys.datasets import (
+    Cell,
+    LeftOut,
+    answer_rows,
+    by_questionnaire,
+    closed_waves,
+    frame_above_floor,
+    rated_items,
+)
 from surveys.models import Program, User, Wave
 from surveys.packages import README, ExportError, check_target, pack_table, pack_text, write_package
 from surveys.published import cohorts_of
@@ -56,7 +65,7 @@ class Manifest:
     purpose: str
     instruments: tuple[Mapping[str, Any], ...]
     waves: tuple[Mapping[str, Any], ...]
-    left_out: tuple[Mapping[str, str], ...]
+    left_out: tuple[Mapping[str, Any], ...]
     files: Mapping[str, FileEntry]
     notes: tuple[str, ...]
 
@@ -135,7 +144,7 @@ class _Data:
     """Everything that goes into a package, and the codes under which it does."""
 
     groups: Sequence[_Group]
-    small: frozenset[Cell]
+    left_out: LeftOut
     people: Mapping[str, str]
     pairs: Mapping[str, str]
     cohorts: Mapping[str, str]
@@ -151,18 +160,21 @@ class _Data:
 
 def _collect(session: Session, program: Program, waves: Sequence[Wave], folders: Sequence[Path]) -> _Data:
     """Read and score everything above the floor, and draw the codes."""
+    from scoring.disclosure import SENSITIVE_FLOOR
     from scoring.scales import score_instrument
 
-    groups, small = [], frozenset[Cell]()
+    groups, left_out = [], LeftOut()
     for of_group in by_questionnaire(waves):
         instrument = instrument_of(of_group[0], folders=folders)
-        frame, left_out = frame_above_floor(session, of_group, folders=folders)
+        frame, of_frame = frame_above_floor(
+            session, of_group, sensitive_floor=SENSITIVE_FLOOR, folders=folders
+        )
         scores = score_instrument(frame, instrument, of_group[0].picks) if len(frame) else None
         groups.append(_Group(of_group, instrument, frame, scores))
-        small |= left_out
+        left_out |= of_frame
     return _Data(
         groups,
-        small,
+        left_out,
         # The letter keeps a spreadsheet from reading a code as a number.
         people=_draw_codes("R", (key for group in groups for key in group.frame["respondent"])),
         pairs=_draw_codes("P", (key for group in groups for key in group.frame["pair"])),
@@ -188,7 +200,7 @@ def _answer_lines(session: Session, data: _Data, folders: Sequence[Path]) -> Ite
             row.missing,
         )
         for row in answer_rows(session, waves, folders=folders)
-        if (row.cohort, row.role, row.wave) not in data.small
+        if not data.left_out.has_item((row.cohort, row.role, row.wave), row.item)
     ]
     yield from ((*line[:4], line[4].value, *line[5:]) for line in sorted(lines, key=_place))
 
@@ -207,14 +219,17 @@ def _score_lines(data: _Data) -> Iterator[Sequence[object]]:
 def _scores_of(
     data: _Data, group: _Group
 ) -> Iterator[tuple[tuple[str, str, str, str], WaveKind, str, str, int]]:
-    """Each score asked: whose, of which wave and scale, its value in full precision, and the items answered."""
+    """Each score that is not left out: whose, of which wave and scale, its value in full precision, and the items answered."""
     if group.scores is None:
         return
     valid = group.scores.n_valid
     for label, row in zip(group.scores.scores.index, group.scores.scores.to_dict("records"), strict=True):
         person = data.person(row["respondent"], row["pair"], row["cohort"], row["role"])
+        kind = WaveKind(row["wave"])
+        cell = (row["cohort"], Role(row["role"]), kind)
         for scale in group.scores.asked[row["wave"], row["role"]]:
-            yield person, WaveKind(row["wave"]), scale, _number(row[scale]), int(valid.at[label, scale])
+            if not data.left_out.has_scale(cell, scale):
+                yield person, kind, scale, _number(row[scale]), int(valid.at[label, scale])
 
 
 def _wide_lines(data: _Data) -> Iterator[Sequence[object]]:
@@ -325,12 +340,24 @@ def _describe_waves(data: _Data) -> Iterator[dict[str, Any]]:
         }
 
 
-def _describe_left_out(data: _Data) -> Iterator[dict[str, str]]:
-    """The cells below the floor, whoever has answered in them."""
-    for cohort, role, kind in sorted(
-        data.small, key=lambda cell: (*data.place(cell[0], cell[2]), cell[1].value)
-    ):
-        yield {"cohort": data.cohorts[cohort], "wave": kind.value, "role": role.value}
+def _describe_left_out(data: _Data) -> Iterator[dict[str, Any]]:
+    """The cells below the floor, then the sensitive parts of those below the higher one, whoever has answered in them."""
+    for cell in _in_order(data, data.left_out.cells):
+        yield _describe_cell(data, cell)
+    for cell in _in_order(data, data.left_out.sensitive):
+        parts = data.left_out.sensitive[cell]
+        yield {**_describe_cell(data, cell), "items": list(parts.items), "scales": list(parts.scales)}
+
+
+def _in_order(data: _Data, cells: Iterable[Cell]) -> list[Cell]:
+    """Cells by cohort, time and role."""
+    return sorted(cells, key=lambda cell: (*data.place(cell[0], cell[2]), cell[1].value))
+
+
+def _describe_cell(data: _Data, cell: Cell) -> dict[str, str]:
+    """Which cohort, wave and role a cell is."""
+    cohort, role, kind = cell
+    return {"cohort": data.cohorts[cohort], "wave": kind.value, "role": role.value}
 
 
 def _notes(data: _Data) -> tuple[str, ...]:
@@ -339,8 +366,12 @@ def _notes(data: _Data) -> tuple[str, ...]:
         "Cells of a cohort, wave and role with fewer people or pairs than the floor of their wave are left out. They are "
         "listed whether nobody answered or only a few did."
     )
+    higher = (
+        "Of cells with fewer than 10 people or pairs (or than the floor, if that is higher), sensitive items and scales are left "
+        "out: entries of left_out that name items and scales mean these, the others whole cells."
+    )
     drawn = "Codes of people and pairs were drawn for this package alone. There are no names, comments, languages or dates in it."
-    notes = [small, drawn]
+    notes = [small, *([higher] if data.left_out.sensitive else []), drawn]
     if any(group.instrument.development for group in data.groups):
         notes.insert(
             0,

@@ -32,17 +32,21 @@ Codes. `respondent`, `pair` and `cohort` were drawn for this package and stand n
 numbers of the cohorts follow their start. The two partners of a pair share `pair`. A mentor with several mentees has one row for
 each pair.
 
-Missing answers. An empty field is a missing answer or a question that was not asked. answers_long.csv tells them apart: a
-question that was not asked has no row; `missing` is not_applicable ("does not apply (yet)"), prefer_not ("prefer not to
-answer") or skipped (left alone).
+Left out. Where fewer people or pairs than the floor answered in a cohort, role and wave nothing of them is here, and where fewer
+than ten did (or the floor, if that is higher) no sensitive item and no scale that is sensitive or contains one; manifest.json lists
+both under `left_out`, whether nobody answered or only a few did.
+
+Missing answers. An empty field is a missing answer, a question that was not asked, or one that was left out. answers_long.csv tells
+the first apart: a question that was not asked, or was left out, has no row; `missing` is not_applicable ("does not apply (yet)"),
+prefer_not ("prefer not to answer") or skipped (left alone).
 
 Scores. A score is the mean of the keyed values of the items that were answered, if at least two thirds of the scale's items were;
 a key of -1 turns a code round: minimum + maximum - code. The codebook gives the keys.
 
 The same numbers as the service shows. The mean change of a scale in a cohort and role is the mean of SCALE.LATER - SCALE.EARLIER
-over the rows that have both. (A release is frozen, so answers
-that were erased later are in it but not here.) Alpha of a scale, role and wave: take the keyed items of the rows that miss none of
-them, subtract from each item the mean of its cohort, and compute Cronbach's alpha over all cohorts together.
+over the rows that have both. (A release is frozen, so answers that were erased later are in it but not here.) Alpha of a scale,
+role and wave: take the keyed items of the rows that miss none of them, subtract from each item the mean of its cohort, and compute
+Cronbach's alpha over all cohorts together.
 """
 
 

@@ -273,9 +273,9 @@ def list_pairs(session: Session, cohort: Cohort) -> list[PairListing]:
 
 
 def _named(name: str) -> str:
-    """The name without surrounding blanks; an empty one is refused."""
+    """The name without surrounding blanks; an empty one and one with control characters is refused."""
     trimmed = name.strip()
-    if not trimmed:
+    if not trimmed or any(sign < " " or sign == "\x7f" for sign in trimmed):
         raise ProgramError("name")
     return trimmed
 

@@ -184,7 +184,8 @@ def reliability_report(
     """Alpha with Feldt's interval of each scale, role and closed wave, from the answers that the data package holds.
 
     Cohorts are pooled by the covariance within them: from each keyed value the mean of its cohort is taken away first, so that a
-    difference between cohorts does not pass for consistency. Rows with a missing item are left out of that scale.
+    difference between cohorts does not pass for consistency. Rows with a missing item are left out of that scale, and those of
+    a cohort with fewer than ten people or pairs out of a sensitive one.
     Computed anew at each call; nothing is rounded.
     """
     rows: list[ReliabilityRow] = []
@@ -197,10 +198,11 @@ def _reliability_of(
     session: Session, waves: Sequence[Wave], folders: Sequence[Path]
 ) -> Iterator[ReliabilityRow]:
     """The rows of the waves that share a questionnaire and its picks."""
+    from scoring.disclosure import SENSITIVE_FLOOR
     from scoring.scales import score_instrument
 
     instrument = instrument_of(waves[0], folders=folders)
-    frame, _small = frame_above_floor(session, waves, folders=folders)
+    frame, left_out = frame_above_floor(session, waves, sensitive_floor=SENSITIVE_FLOOR, folders=folders)
     scored = score_instrument(frame, instrument, waves[0].picks) if len(frame) else None
     for kind in sorted({wave.kind for wave in waves}, key=list(WaveKind).index):
         for role in Role:
@@ -209,7 +211,13 @@ def _reliability_of(
                     continue
                 keyed = None
                 if scored is not None and scale.id in scored.keyed:
+                    large = [
+                        wave.cohort_id
+                        for wave in waves
+                        if not left_out.has_scale((wave.cohort_id, role, kind), scale.id)
+                    ]
                     of_cell = (frame["role"] == role.value) & (frame["wave"] == kind.value)
+                    of_cell &= frame["cohort"].isin(large)
                     keyed = scored.keyed[scale.id].loc[frame.index[of_cell]]
                 yield _reliability_row(instrument, scale, role, kind, cohorts=frame["cohort"], keyed=keyed)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 
@@ -18,6 +18,9 @@ from surveys.models import Cohort, Invitation, Participant, Response, ResponseSt
 
 # Below this number of people a rate in steps of ten would count single persons.
 SMALLEST_RATED_ROLE = 10
+# Beyond these a date is a slip of the pen.
+LONGEST_WINDOW = timedelta(days=366)
+FARTHEST_OPENING = timedelta(days=3660)
 
 
 class WaveState(StrEnum):
@@ -55,7 +58,11 @@ def schedule_wave(
 ) -> Wave:
     """Plan a wave and pin the questionnaire to it: id, version, digest and the items picked."""
     kind, opens_at, closes_at = WaveKind(kind), as_utc(opens_at), as_utc(closes_at)
-    if opens_at >= closes_at:
+    if (
+        opens_at >= closes_at
+        or closes_at - opens_at > LONGEST_WINDOW
+        or abs(opens_at - as_utc(now)) > FARTHEST_OPENING
+    ):
         raise WaveError("window")
     if closes_at <= as_utc(now):
         raise WaveError("past")

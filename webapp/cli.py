@@ -18,7 +18,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
 from sqlalchemy.orm import Session
 
 from instruments.errors import DefinitionError, PinnedVersionError, UnknownInstrumentError
-from surveys.errors import SurveyError
+from surveys.errors import PseudonymKeyError, SurveyError
 from webapp.config import DEFAULT_DATABASE_URL, ConfigError, Settings, load_settings
 from webapp.keys import complete_settings
 
@@ -40,7 +40,13 @@ class Group(click.Group):
             return super().invoke(ctx)
         except DefinitionError as error:
             raise click.ClickException("\n".join(str(problem) for problem in error.problems)) from error
-        except (ConfigError, SurveyError, UnknownInstrumentError, PinnedVersionError) as error:
+        except (
+            ConfigError,
+            PseudonymKeyError,
+            SurveyError,
+            UnknownInstrumentError,
+            PinnedVersionError,
+        ) as error:
             raise click.ClickException(str(error)) from error
         except (ArgumentError, OperationalError, NoSuchModuleError) as error:
             reason = str(getattr(error, "orig", None) or error).splitlines()[0]
@@ -397,7 +403,7 @@ def wave_open(
             waves.open_wave(session, opened, now=now)
         writer = csv.writer(stream)
         writer.writerow(("name", "email", "role", "language", "link"))
-        issued = invitations.issue_invitations(session, opened, now=now)
+        issued = invitations.issue_invitations(session, opened, now=now, folders=settings.instrument_folders)
         address = (base_url or settings.base_url).rstrip("/")
         for invitation in issued:
             person = programs.get_participant(session, invitation.participant_id)

@@ -60,6 +60,10 @@ class LazyText:
     def __str__(self) -> str:
         return gettext(self.message, **self.params)
 
+    def __mod__(self, values: Any) -> str:
+        """Fill in values as WTForms does with its own messages."""
+        return str(self) % values
+
     def __html__(self) -> str:
         return str(escape(str(self)))
 
@@ -298,8 +302,9 @@ def _fill(template: str, params: dict[str, Any]) -> str:
 
 
 def _keep_together(text: str) -> str:
-    """Isolate a piece of plain text inside a right-to-left sentence, so that "4:25 AM" is not torn apart."""
-    return f"\u2068{text}\u2069" if text_direction() == "rtl" else text
+    """Bind a piece of plain text such as "4:25 AM" together, and isolate it inside a right-to-left sentence."""
+    bound = text.replace(" ", "\N{NO-BREAK SPACE}")
+    return f"\u2068{bound}\u2069" if text_direction() == "rtl" else bound
 
 
 def _timezone() -> dt.tzinfo:

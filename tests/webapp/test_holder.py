@@ -28,18 +28,32 @@ def test_the_browser_that_answered_reads_its_answers_again(client: FlaskClient, 
     assert saved_choice(client, mentee)
 
 
-def test_another_browser_with_the_same_link_sees_no_answer(
+def test_another_browser_sees_what_it_would_see_if_nothing_had_been_saved(
     app: Flask, client: FlaskClient, mentee: str
 ) -> None:
+    """Byte for byte: a link tells its next reader neither the answers nor whether there are any."""
+    addresses = (mentee, f"{mentee}/1", f"{mentee}/review", f"{mentee}/thanks", f"{mentee}/withdraw")
+    before = [app.test_client().get(address).data for address in addresses]
     begin(client, mentee)
-    other = app.test_client()
+    begun = [app.test_client().get(address).data for address in addresses]
+    assert client.post(f"{mentee}/review").status_code == 303
+    sent = [app.test_client().get(address).data for address in addresses]
+    client.post(f"{mentee}/withdraw")
+    withdrawn = [app.test_client().get(address).data for address in addresses]
 
-    for address in (f"{mentee}/1", f"{mentee}/review", f"{mentee}/thanks"):
-        answer = other.get(address, follow_redirects=True)
-        assert answer.request.path == mentee
-        assert "begun in another browser" in answer.text
-        assert "checked" not in answer.text
-        assert "question open" not in answer.text
+    assert before == begun == sent == withdrawn
+    assert client.get(mentee).data != before[0]
+
+
+def test_a_code_typed_where_nothing_is_saved_looks_like_a_wrong_one(
+    app: Flask, client: FlaskClient, mentee: str
+) -> None:
+    data = {"do": "code", "code": "12345678"}
+    before = app.test_client().post(f"{mentee}/elsewhere", data=data)
+    begin(client, mentee)
+    after = app.test_client().post(f"{mentee}/elsewhere", data=data)
+
+    assert (before.status_code, before.data) == (after.status_code, after.data) == (400, before.data)
 
 
 def test_another_browser_cannot_save_send_or_leave_and_what_was_typed_is_shown(
@@ -51,6 +65,8 @@ def test_another_browser_cannot_save_send_or_leave_and_what_was_typed_is_shown(
     page = other.post(f"{mentee}/1", data={"A1": "c:1", "go": "next"})
     sent = other.post(f"{mentee}/review")
     left = other.post(f"{mentee}/leave")
+    assert "given in another browser" not in other.get(mentee).text
+    assert "begun in another browser" in page.text
 
     assert (page.status_code, sent.status_code, left.status_code) == (409, 409, 303)
     assert "What you chose on this page" in page.text
@@ -96,7 +112,19 @@ def test_starting_over_deletes_what_was_saved_and_takes_it_from_the_old_browser(
 
     assert saved_choice(person, mentee)
     assert not saved_choice(client, mentee)
-    assert "begun in another browser" in client.get(mentee).text
+    assert client.post(f"{mentee}/1", data={"A1": "c:1"}).status_code == 409
+
+
+def test_starting_over_is_not_enough_to_delete_everything(
+    app: Flask, client: FlaskClient, mentee: str
+) -> None:
+    """A link without its cookie never ends a person's part in the programme, not even by way of a new start."""
+    begin(client, mentee)
+    other = app.test_client()
+    other.post(f"{mentee}/elsewhere", data={"do": "over"})
+
+    assert other.post(f"{mentee}/leave").status_code == 303
+    assert other.get(mentee).status_code == 200
 
 
 def test_a_forged_cookie_opens_nothing(app: Flask, client: FlaskClient, mentee: str) -> None:

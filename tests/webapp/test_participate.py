@@ -43,7 +43,7 @@ class TestWelcome:
         words = text_of(page.text)
 
         assert page.status_code == 200
-        assert "Example Works asks you because you meet Amina Siddiqui" in words
+        assert "Example Works asks you because you and Amina Siddiqui are a pair" in words
         assert "Tell us how it goes half-way." in words
         assert "4 pages, about 2 minutes" in words
         assert "March 11, 2026" in words
@@ -361,7 +361,7 @@ class TestClosedInTheMeantime:
         answer = client.post(f"{mentee}/review")
 
         assert answer.status_code == 409
-        assert "What you had sent before it closed still counts." in answer.text
+        assert "What you had sent before it closed still counts;" in answer.text
         assert "it does not count and nobody reads it" in client.get(mentee).text
 
     def test_a_wave_closed_by_hand_is_closed_at_once(
@@ -426,7 +426,7 @@ class TestWithdrawing:
         answer = client.post(f"{mentee}/withdraw")
 
         assert answer.status_code == 303
-        assert "You have withdrawn your answers" in client.get(answer.location).text
+        assert "The answers to this questionnaire were deleted" in client.get(answer.location).text
         with write() as session:
             assert session.scalars(select(Answer)).all() == []
             assert session.scalars(select(Comment)).all() == []

@@ -178,6 +178,8 @@ def chart_rows(comparison: Comparison, found: CohortComparison) -> "list[Interva
             rows.append(IntervalRow(row.cohort_name, _(NOT_SHOWN), None))
             continue
         label = f"{text.mean} ({text.interval})" if text.interval else text.mean
+        # Signed numbers begin with a left-to-right mark; the label as a whole still reads as its language does.
+        label = f"\N{RIGHT-TO-LEFT MARK}{label}" if text_direction() == "rtl" else label
         filled = row.change is not None and comparison.has_change and row.change.verdict == "moved"
         rows.append(IntervalRow(row.cohort_name, label, cell.mean, cell.low, cell.high, filled=filled))
     return rows

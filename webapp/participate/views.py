@@ -50,7 +50,7 @@ def show_page(token: str, number: int) -> str | AnyResponse:
     """Show one page of questions with what was saved before."""
     visit = open_visit(token)
     form = _form_of(visit, number)
-    if visit.state != "open" or visit.elsewhere:
+    if visit.state != "open":
         return _to_welcome(visit)
     form.show_answers(visit.answers)
     return render_template("participate/page.html", visit=visit, form=form, number=number)
@@ -80,7 +80,7 @@ def save_answers(token: str, number: int) -> AnyResponse:
 def show_review(token: str) -> str | AnyResponse:
     """Show what is still open before the answers are sent."""
     visit = open_visit(token)
-    if visit.state != "open" or visit.elsewhere:
+    if visit.state != "open":
         return _to_welcome(visit)
     return render_template("participate/review.html", visit=visit, problem=None)
 
@@ -114,21 +114,24 @@ def show_thanks(token: str) -> str | AnyResponse:
 def take_up_answers(token: str) -> AnyResponse:
     """Take up answers that were begun in another browser with their code, or delete them and start over."""
     visit = open_visit(token)
-    if visit.elsewhere is None:
-        return _to_welcome(visit)
     if request.form.get("do") == "over":
         try:
-            responses.withdraw_response(db(), visit.invitation, pseudonyms=pseudonyms(), now=now())
+            if visit.elsewhere:
+                responses.withdraw_response(db(), visit.invitation, pseudonyms=pseudonyms(), now=now())
         except WaveNotOpenError as error:
             return _refuse(visit, error, {})
         return redirect(url_for("participate.show_page", token=token, number=1), 303)
-    fits = holder.try_code(db(), visit.elsewhere, request.form.get("code", ""), now=now())
-    if fits:
+    if visit.response:
+        return _to_welcome(visit)
+    # Where nothing is saved the answer is that of a wrong code.
+    fits = visit.elsewhere and holder.try_code(db(), visit.elsewhere, request.form.get("code", ""), now=now())
+    if visit.elsewhere and fits:
         return holder.hold(_to_welcome(visit), visit.elsewhere)
+    too_often = visit.elsewhere is not None and fits is None
     page = render_template(
-        "participate/welcome.html", visit=visit, wrong_code=fits is False, too_often=fits is None
+        "participate/welcome.html", visit=visit, wrong_code=not too_often, too_often=too_often
     )
-    return make_response(page, 429 if fits is None else 400)
+    return make_response(page, 429 if too_often else 400)
 
 
 @blueprint.get("/<token>/withdraw")
@@ -153,7 +156,7 @@ def withdraw_answers(token: str) -> AnyResponse:
 def leave_surveys(token: str) -> str | AnyResponse:
     """Delete everything the person ever answered in the programme and never ask again; the link ends with it."""
     visit = open_visit(token)
-    if visit.elsewhere:
+    if visit.response is None or visit.withdrawn:
         # A link alone, which others may have seen, is not enough to delete all that a person ever answered.
         return _to_welcome(visit)
     person = visit.invitation.participant

@@ -37,7 +37,8 @@ class Visit:
     locales: tuple[str, ...]
     partner: str
     response: responses.ResponseView | None
-    # What is saved behind this link but was not saved by this browser: it may be replaced here, never read.
+    # What is saved behind this link but was not saved by this browser: it may be replaced here, never read. No page that is
+    # only looked at tells that there is anything, or a link would tell its next reader who has answered.
     elsewhere: responses.ResponseView | None
     order_seed: str
 
@@ -141,9 +142,10 @@ def open_visit(token: str) -> Visit:
     instrument = waves.instrument_of(wave, folders=instrument_folders())
     locales = tuple(locale for locale in i18n.interface_locales() if locale in instrument.locales)
     saved = responses.load_response(session, invitation, pseudonyms())
+    held = saved is not None and holder.is_held(saved)
     # Nothing is left to be read of withdrawn answers, so whoever has the link may start anew.
-    readable = saved is None or saved.state is ResponseState.WITHDRAWN or holder.is_held(saved)
-    response = saved if readable else None
+    startable = held or saved is None or saved.state is ResponseState.WITHDRAWN
+    response = saved if held else None
     contact = invitation.participant.contact
     wishes = (response.locale if response else None, contact.locale if contact else None)
     locale = i18n.choose_locale(locales, wishes, program.default_locale)
@@ -161,7 +163,7 @@ def open_visit(token: str) -> Visit:
         # The name is gone once its owner had it destroyed; the questions then speak of the partner.
         partner=invitations.partner_name(session, invitation) or i18n.gettext("your partner"),
         response=response,
-        elsewhere=None if readable else saved,
+        elsewhere=None if startable else saved,
         order_seed=_seed_order(invitation),
     )
 

@@ -1,5 +1,6 @@
 """A study whose answers a test sets person by person, on top of the programme of the folder above."""
 
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -133,6 +134,23 @@ def study(
 def core_study(session: Session, program: Program, now: datetime) -> Study:
     """A study with the core battery, whose scales have parts and a higher floor."""
     return Study(session, now, program, get_instrument("core-battery", "0.1.0"))
+
+
+@pytest.fixture
+def sensitive_study(
+    session: Session, program: Program, folders: tuple[Path, ...], now: datetime, tmp_path: Path
+) -> Study:
+    """A study with a toy questionnaire in which A3, a part of scale AA, is sensitive, and scale BB, of plain items."""
+    folder = tmp_path / "questionnaires" / "toy"
+    shutil.copytree(folders[0], folder)
+    path = next(folder.rglob("instrument.toml"))
+    text = path.read_text(encoding="utf-8")
+    for line in ('id = "A3"\n', 'id = "BB"\n'):
+        assert text.count(line) == 1
+        text = text.replace(line, f"{line}sensitive = true\n")
+    path.write_text(text, encoding="utf-8")
+    instrument = get_instrument("toy", "0.1.0", folders=(folder,))
+    return Study(session, now, program, instrument, (folder,))
 
 
 @pytest.fixture

@@ -103,7 +103,11 @@ def test_long_rows_tell_skipped_from_missing_and_leave_out_what_was_not_asked(wo
     assert {(row.role, row.wave, row.cohort) for row in rows} == {(Role.MENTEE, WaveKind.T2, world.cohort.id)}
 
 
-@pytest.mark.parametrize("read", [datasets.item_frame, datasets.answer_rows, datasets.frame_above_floor])
+def above_floor(session, waves_read, *, sensitive_floor=10, folders=()):
+    return datasets.frame_above_floor(session, waves_read, sensitive_floor=sensitive_floor, folders=folders)
+
+
+@pytest.mark.parametrize("read", [datasets.item_frame, datasets.answer_rows, above_floor])
 def test_an_open_wave_gives_nothing_away(world, read: Callable):
     submit(world, world.pairs[0], Role.MENTOR, {"A1": AnswerValue(code=4)})
     with pytest.raises(WaveStillOpenError) as caught:
@@ -171,10 +175,10 @@ def test_cells_below_the_floor_are_left_out_whoever_answered(study, n_mentors: i
     study.answer(wave, Role.MENTOR, {n: {"A1": 5} for n in range(n_mentors)})
     study.answer(wave, Role.MENTEE, {n: {"A1": 2} for n in range(5)})
     study.close(wave)
-    frame, small = datasets.frame_above_floor(study.session, [wave], folders=study.folders)
+    frame, left_out = above_floor(study.session, [wave], folders=study.folders)
     assert set(frame["role"]) == {"mentee"}
     assert len(frame) == 5
-    assert small == {(wave.cohort_id, Role.MENTOR, WaveKind.TC)}
+    assert left_out == datasets.LeftOut(frozenset({(wave.cohort_id, Role.MENTOR, WaveKind.TC)}))
 
 
 @pytest.mark.parametrize(("people", "kept"), [({1: "a", 2: "a"}, False), ({}, True)])
@@ -182,5 +186,37 @@ def test_five_answers_need_five_people(study, people: dict, kept: bool):
     wave = study.wave(study.cohort("Several mentees"), WaveKind.TC)
     study.answer(wave, Role.MENTOR, {n: {"A1": 5} for n in range(1, 6)}, people=people)
     study.close(wave)
-    frame, _small = datasets.frame_above_floor(study.session, [wave], folders=study.folders)
+    frame, _left_out = above_floor(study.session, [wave], folders=study.folders)
     assert bool(len(frame)) is kept
+
+
+@pytest.mark.parametrize(
+    ("n", "floor", "kept"), [(9, 5, False), (10, 5, True), (11, 12, False), (12, 12, True)]
+)
+def test_sensitive_codes_need_ten_people_or_the_floor_if_that_is_higher(
+    study, n: int, floor: int, kept: bool
+):
+    wave = study.wave(study.cohort("Harm"), WaveKind.T2)
+    wave.floor = floor
+    study.answer(wave, Role.MENTOR, {number: {"A1": 4, "H1": 1} for number in range(n)})
+    study.close(wave)
+    frame, left_out = above_floor(study.session, [wave], folders=study.folders)
+    cell = (wave.cohort_id, Role.MENTOR, WaveKind.T2)
+    assert len(frame) == (0 if n < floor else n)
+    assert frame["H1"].dropna().tolist() == [1.0] * (n if kept else 0)
+    assert left_out.has_item(cell, "H1") is (cell in left_out.sensitive) is not kept
+    assert left_out.has_item(cell, "A1") is (n < floor)
+
+
+def test_ten_answers_about_sensitive_things_need_ten_people(study):
+    wave = study.wave(study.cohort("Several mentees"), WaveKind.T2)
+    study.answer(wave, Role.MENTOR, {n: {"A1": 4, "H1": 1} for n in range(10)}, people={1: 0})
+    study.close(wave)
+    frame, _left_out = above_floor(study.session, [wave], folders=study.folders)
+    assert (len(frame), frame["A1"].notna().all(), frame["H1"].isna().all()) == (10, True, True)
+
+
+def test_what_has_the_higher_floor_spreads_from_items_to_scales_and_back(sensitive_study):
+    wave = sensitive_study.wave(sensitive_study.cohort("Spread"), WaveKind.T2)
+    parts = datasets.sensitive_parts(sensitive_study.instrument, wave, Role.MENTEE)
+    assert parts == datasets.SensitiveParts(("A3", "B1", "B2", "H1"), ("AA", "BB"))

@@ -173,6 +173,76 @@ def test_a_cell_below_the_floor_is_left_out_and_listed_whoever_answered(study, e
         assert set(read(tmp_path / "package", name)["role"]) == set(wide["role"])
 
 
+SENSITIVE = {"cohort": "C1", "wave": "T2", "role": "mentor", "items": ["A3", "B1", "B2", "H1"], "scales": ["AA", "BB"]}  # fmt: skip
+
+
+def write_sensitive(study, target, n):
+    """A package of twelve mentees and n mentors who answered everything."""
+    wave = study.wave(study.cohort(f"Mentors {n}"), T2)
+    items = ("A1", "A2", "A3", "B1", "B2", "X1", "H1")
+    for role, size in ((MENTOR, n), (MENTEE, 12)):
+        study.answer(wave, role, {number: dict.fromkeys(items, 1) for number in range(size)})
+    study.close(wave)
+    return write(study, target)
+
+
+@pytest.mark.parametrize("n", [5, 9, 10])
+def test_sensitive_items_and_scales_need_ten_people(sensitive_study, tmp_path, n):
+    write_sensitive(sensitive_study, tmp_path / "package", n)
+    wide, answers, scores = (
+        read(tmp_path / "package", name) for name in ("wide.csv", "answers_long.csv", "scores_long.csv")
+    )
+    hidden = {*SENSITIVE["items"], *SENSITIVE["scales"]}
+    for role, size in (("mentor", n), ("mentee", 12)):
+        told = size >= 10
+        rows = wide[wide["role"] == role]
+        assert len(rows) == size
+        assert {name: bool(rows[f"{name}.T2"].notna().all()) for name in hidden} == dict.fromkeys(
+            hidden, told
+        )
+        assert {name: bool(rows[f"{name}.T2"].isna().all()) for name in hidden} == dict.fromkeys(
+            hidden, not told
+        )
+        assert rows[["A1.T2", "A2.T2", "X1.T2"]].notna().all(axis=None)
+        asked = set(answers.loc[answers["role"] == role, "item"])
+        assert asked & hidden == (set(SENSITIVE["items"]) if told else set())
+        assert asked >= {"A1", "A2", "X1"}
+        assert set(scores.loc[scores["role"] == role, "scale"]) == ({"AA", "BB"} if told else set())
+
+
+def test_what_is_sensitive_is_listed_the_same_for_nobody_and_for_nine(sensitive_study, tmp_path):
+    # Each package holds the cohorts before it as well, so the last one shows all sizes side by side.
+    for n in (0, 4, 9, 10):
+        manifest = write_sensitive(sensitive_study, tmp_path / f"package{n}", n)
+    whole = {"wave": "T2", "role": "mentor"}
+    assert list(manifest.left_out) == [
+        {"cohort": "C1", **whole}, {"cohort": "C2", **whole},
+        *({**SENSITIVE, "cohort": cohort} for cohort in ("C1", "C2", "C3")),
+    ]  # fmt: skip
+    assert any("sensitive items and scales are left out" in note for note in manifest.notes)
+    text = (tmp_path / "package10" / "README.txt").read_text(encoding="utf-8")
+    assert "no sensitive item and no scale that is sensitive or contains one" in " ".join(text.split())
+    assert max(map(len, text.splitlines())) <= 132
+
+
+def test_a_sensitive_subscale_of_nine_leaves_the_rest_of_its_form(core_study, tmp_path):
+    study = core_study
+    for n in (9, 10):
+        wave = study.wave(study.cohort(f"Mentees {n}"), WaveKind.T0)
+        items = [item for scale in ("OP", "OP_T") for item in study.instrument.scale(scale).keys]
+        study.answer(wave, MENTEE, {number: dict.fromkeys(items, 2) for number in range(n)})
+        study.close(wave)
+    manifest = write(study, tmp_path / "package")
+    scores = read(tmp_path / "package", "scores_long.csv").dropna(subset="score")
+    counted = scores.groupby(["cohort", "scale"]).size()
+    assert (counted["C1", "OP"], counted["C2", "OP"], counted["C2", "OP_T"]) == (9, 10, 10)
+    assert ("C1", "OP_T") not in counted
+    listed = [entry for entry in manifest.left_out if entry["role"] == "mentee" and "items" in entry]
+    assert listed == [
+        {"cohort": "C1", "wave": "T0", "role": "mentee", "items": ["PD1", "OPT1", "OPT2"], "scales": ["OP_T"]}
+    ]
+
+
 def test_five_rows_of_four_people_are_left_out(study, ease, tmp_path):
     wave = study.wave(study.cohort("Several mentees"), TC)
     study.answer(wave, MENTOR, ease(*[(5, 5, 1)] * 5), people={2: 1})
@@ -229,10 +299,11 @@ def test_withdrawn_answers_comments_and_drafts_are_not_in_the_next_package(scene
     )  # fmt: skip
     long = read(tmp_path / "package", "answers_long.csv")
     assert long["respondent"].nunique() == 5
+    # H1 is sensitive, and five are fewer than ten.
     of_item = long.groupby("item")["missing"].agg(lambda column: set(column.fillna("")))
     assert of_item.to_dict() == {
         "A1": {""}, "A2": {"not_applicable"}, "A3": {"prefer_not"},
-        **{item: {"skipped"} for item in ("B1", "B2", "X1", "X2", "S1", "H1")},
+        **{item: {"skipped"} for item in ("B1", "B2", "X1", "X2", "S1")},
     }  # fmt: skip
     assert set(long.loc[long["item"] == "A1", "code"]) == {4}
     everything = "".join(file.read_text(encoding="utf-8") for file in (tmp_path / "package").iterdir())

@@ -91,6 +91,34 @@ def test_cohorts_below_the_floor_do_not_count(study, ease):
     assert row.alpha == pytest.approx(alpha_of(keyed(large)), abs=1e-12)
 
 
+@pytest.mark.parametrize(("n", "counted"), [(9, 1), (10, 2)])
+def test_of_a_sensitive_scale_only_cohorts_of_ten_count(sensitive_study, ease, n, counted):
+    study, parts = sensitive_study, [simulate(7, 15), simulate(8, n)]
+    for name, triples in zip(("Large", "Small"), parts, strict=True):
+        answer(study, ease, triples, name=name)
+    row = row_of(reliability_report(study.session, study.program, folders=study.folders))
+    within = [keyed(part) - keyed(part).mean(axis=0) for part in parts[:counted]]
+    assert row.alpha == pytest.approx(alpha_of(np.concatenate(within)), abs=1e-12)
+    # Nobody who is left out is counted as somebody who skipped a question.
+    assert (row.n_used, row.n_dropped, row.n_cohorts) == (15 if counted == 1 else 25, 0, counted)
+
+
+def test_two_small_cohorts_do_not_make_the_reliability_of_a_sensitive_scale(sensitive_study, ease):
+    study = sensitive_study
+    for name in ("One", "Two"):
+        answer(study, ease, simulate(9, 9), name=name)
+    row = row_of(reliability_report(study.session, study.program, folders=study.folders))
+    assert (row.shown, row.n_used, row.n_dropped, row.n_cohorts) == (False, None, None, None)
+
+
+def test_two_small_cohorts_do_make_the_reliability_of_another_scale(study, ease):
+    """The control of the test before: the same answers, to questions that are not sensitive."""
+    for name in ("One", "Two"):
+        answer(study, ease, simulate(9, 9), name=name)
+    row = row_of(reliability_report(study.session, study.program, folders=study.folders))
+    assert (row.shown, row.n_used, row.n_cohorts) == (True, 18, 2)
+
+
 def test_open_waves_are_not_reported(study, ease):
     wave = study.wave(study.cohort("Open"), TC)
     study.answer(wave, MENTOR, ease(*simulate(6, 20)))
