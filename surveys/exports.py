@@ -183,7 +183,7 @@ def _collect(session: Session, program: Program, waves: Sequence[Wave], folders:
 
 
 def _draw_codes(letter: str, keys: Iterable[str]) -> dict[str, str]:
-    """A fresh random code for each key, so that no two packages, and no package and the database, can be joined."""
+    """A fresh random code for each key: no code joins two packages, or a package and the database; equal answers still may."""
     return {key: letter + secrets.token_hex(8) for key in set(keys)}
 
 
