@@ -8,7 +8,7 @@ import datetime as dt
 import json
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeVar
@@ -18,6 +18,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
 from sqlalchemy.orm import Session
 
 from instruments.errors import DefinitionError, PinnedVersionError, UnknownInstrumentError
+from instruments.parts import WaveKind
 from surveys.errors import PseudonymKeyError, SurveyError
 from webapp.config import DEFAULT_DATABASE_URL, ConfigError, Settings, load_settings
 from webapp.keys import complete_settings
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 # Where a deployment without settings keeps its database and its keys.
 DATA_FOLDER = Path("var")
+WAVE_KIND = click.Choice([kind.value for kind in WaveKind])
+Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 class Group(click.Group):
@@ -126,15 +129,24 @@ def user() -> None:
     """Manage the people who sign in: coordinators and researchers."""
 
 
+def _membership_options(command: Command) -> Command:
+    """The two options that say what somebody may do in which programmes."""
+    coordinates = click.option(
+        "--coordinates", multiple=True, metavar="PROGRAM", help="May coordinate this programme; repeatable."
+    )
+    researches = click.option(
+        "--researches",
+        multiple=True,
+        metavar="PROGRAM",
+        help="May download this programme's data; repeatable.",
+    )
+    return coordinates(researches(command))
+
+
 @user.command("add")
 @click.argument("email")
 @click.option("--name", required=True, help="The name shown on their pages.")
-@click.option(
-    "--coordinates", multiple=True, metavar="PROGRAM", help="May coordinate this programme; repeatable."
-)
-@click.option(
-    "--researches", multiple=True, metavar="PROGRAM", help="May download this programme's data; repeatable."
-)
+@_membership_options
 @click.option("--locale", default="en", show_default=True, help="The language of their pages.")
 @click.option(
     "--password-stdin", is_flag=True, help="Read the password from standard input instead of asking."
@@ -171,12 +183,7 @@ def user_add(
 
 @user.command("grant")
 @click.argument("email")
-@click.option(
-    "--coordinates", multiple=True, metavar="PROGRAM", help="May coordinate this programme; repeatable."
-)
-@click.option(
-    "--researches", multiple=True, metavar="PROGRAM", help="May download this programme's data; repeatable."
-)
+@_membership_options
 @click.pass_obj
 def user_grant(
     settings: Settings, email: str, coordinates: tuple[str, ...], researches: tuple[str, ...]
@@ -356,7 +363,7 @@ def wave() -> None:
 @wave.command("open")
 @click.argument("slug")
 @click.argument("cohort_name", metavar="COHORT")
-@click.argument("kind", type=click.Choice(["T0", "TC", "T2", "T3a", "T3b", "T4", "PL"]))
+@click.argument("kind", type=WAVE_KIND)
 @click.option(
     "--days", default=10, show_default=True, type=click.IntRange(1, 120), help="Length of the window."
 )
@@ -451,7 +458,7 @@ def _links_file(target: Path | None) -> Iterator[IO[str]]:
 @wave.command("close")
 @click.argument("slug")
 @click.argument("cohort_name", metavar="COHORT")
-@click.argument("kind", type=click.Choice(["T0", "TC", "T2", "T3a", "T3b", "T4", "PL"]))
+@click.argument("kind", type=WAVE_KIND)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.pass_obj
 def wave_close(settings: Settings, slug: str, cohort_name: str, kind: str, yes: bool) -> None:
@@ -485,7 +492,7 @@ def release() -> None:
 @release.command("show")
 @click.argument("slug")
 @click.argument("cohort_name", metavar="COHORT")
-@click.argument("kind", type=click.Choice(["T0", "TC", "T2", "T3a", "T3b", "T4", "PL"]))
+@click.argument("kind", type=WAVE_KIND)
 @click.option("--json", "as_json", is_flag=True, help="The stored release as JSON.")
 @click.pass_obj
 def release_show(settings: Settings, slug: str, cohort_name: str, kind: str, as_json: bool) -> None:

@@ -64,16 +64,24 @@ def save_answers(token: str, number: int) -> AnyResponse:
     answers = form.read_answers(request.form)
     if visit.elsewhere:
         return _refuse(visit, ResponseError("begun_elsewhere"), answers)
+    saved: responses.ResponseView | None
     try:
-        responses.save_page(db(), visit.invitation, visit.page(number), answers, **_circumstances(visit))
+        saved = responses.save_page(
+            db(), visit.invitation, visit.page(number), answers, **_circumstances(visit)
+        )
     except WaveNotOpenError as error:
         return _refuse(visit, error, answers)
     except AnswerError as error:
         form.add_problems(error.problems)
+        # The good answers of the page are kept, so there is something to hold all the same.
+        saved = responses.load_response(db(), visit.invitation, pseudonyms())
     if form.problems:
         page = render_template("participate/page.html", visit=visit, form=form, number=number)
-        return _let_hold(visit, make_response(page, 400))
-    return _let_hold(visit, redirect(_next_address(visit, number), 303))
+        answer: AnyResponse = make_response(page, 400)
+    else:
+        answer = redirect(_next_address(visit, number), 303)
+    # After the first page, and after a new start, this is the browser that may read the answers again.
+    return holder.hold(answer, saved) if saved else answer
 
 
 @blueprint.get("/<token>/review")
@@ -124,10 +132,12 @@ def take_up_answers(token: str) -> AnyResponse:
     if visit.response:
         return _to_welcome(visit)
     # Where nothing is saved the answer is that of a wrong code.
-    fits = visit.elsewhere and holder.try_code(db(), visit.elsewhere, request.form.get("code", ""), now=now())
-    if visit.elsewhere and fits:
-        return holder.hold(_to_welcome(visit), visit.elsewhere)
-    too_often = visit.elsewhere is not None and fits is None
+    fits: bool | None = False
+    if visit.elsewhere:
+        fits = holder.try_code(db(), visit.elsewhere, request.form.get("code", ""), now=now())
+        if fits:
+            return holder.hold(_to_welcome(visit), visit.elsewhere)
+    too_often = fits is None
     page = render_template(
         "participate/welcome.html", visit=visit, wrong_code=not too_often, too_often=too_often
     )
@@ -167,12 +177,6 @@ def leave_surveys(token: str) -> str | AnyResponse:
 def _circumstances(visit: Visit) -> dict[str, Any]:
     """Return what every use case that writes a response is told."""
     return {"pseudonyms": pseudonyms(), "locale": visit.locale, "now": now(), "folders": instrument_folders()}
-
-
-def _let_hold(visit: Visit, answer: AnyResponse) -> AnyResponse:
-    """Let the browser that saved answers read them again; after the first page, and after a new start."""
-    saved = responses.load_response(db(), visit.invitation, pseudonyms())
-    return answer if saved is None else holder.hold(answer, saved)
 
 
 def _form_of(visit: Visit, number: int) -> PageForm:
