@@ -11,7 +11,7 @@ import pandas as pd
 
 from instruments.errors import N_
 from scoring.errors import Note
-from scoring.reliability import check_numeric_items, find_constant
+from scoring.frames import check_numeric_items, find_constant
 
 KMO_FLOOR: Final = 0.60
 # Beyond this condition number the inverse of a correlation matrix is rounding noise.

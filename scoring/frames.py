@@ -12,11 +12,13 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from scoring.errors import FrameError
+from scoring.errors import FrameError, ScoringError
 
 IDENTITY: Final = ("respondent", "pair", "cohort", "role", "wave", "locale")
 KEY: Final = ("respondent", "pair", "wave")
 ROLES: Final = ("mentor", "mentee")
+# Spreads this small beside the size of the values are rounding.
+_NO_SPREAD: Final = 1e-12
 WAVES: Final = ("T0", "TC", "T2", "T3a", "T3b", "T4", "PL")
 
 
@@ -185,6 +187,48 @@ def _read_number(value: Any) -> float | None:
         return float(value)
     except (TypeError, ValueError, OverflowError):
         return None
+
+
+def check_numeric_items(items: pd.DataFrame, statistic: str) -> pd.DataFrame:
+    """Return items as float64 with NaN for missing; fewer than two, doubled, non-numeric or infinite columns raise.
+
+    `statistic` is the first part of the error's code. Raises ScoringError.
+    """
+    if items.shape[1] < 2:
+        raise ScoringError(
+            f"{statistic}.items",
+            "%(k)d item is too few: the items of a scale are compared with one another.",
+            "Pass two items or more.",
+            k=items.shape[1],
+        )
+    if items.columns.has_duplicates:
+        raise ScoringError(
+            f"{statistic}.column",
+            "Item %(item)s stands in more than one column.",
+            "Pass every item once.",
+            item=str(items.columns[items.columns.duplicated()][0]),
+        )
+    numeric = {}
+    for item in items.columns:
+        values, wrong = read_numbers(items[item])
+        if (wrong | np.isinf(values)).any():
+            raise ScoringError(
+                f"{statistic}.number",
+                "Item %(item)s holds something that is not a finite number.",
+                "Pass keyed values as numbers; leave missing answers empty (NaN).",
+                item=str(item),
+            )
+        numeric[item] = values
+    return pd.DataFrame(numeric, index=items.index)
+
+
+def find_constant(items: pd.DataFrame) -> str | None:
+    """Name the first item whose values are all equal (up to rounding), or None."""
+    for item in items.columns:
+        values = items[item].to_numpy()
+        if np.ptp(values) <= _NO_SPREAD * max(1.0, float(np.abs(values).max())):
+            return str(item)
+    return None
 
 
 def _place(values: pd.Series, item: str, wrong: np.ndarray) -> dict[str, str]:

@@ -4,12 +4,11 @@ import warnings
 from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
 import pandas as pd
 
 from instruments.errors import N_
 from scoring.errors import Note, ScoringError
-from scoring.frames import read_numbers
+from scoring.frames import check_numeric_items, find_constant
 
 MINIMUM_ROWS: Final = 3
 # Variances this small beside the size of the values are rounding, not spread.
@@ -117,48 +116,6 @@ _TOO_FEW = N_("Alpha needs at least %(minimum)d complete rows; there are %(n)d."
 _CONSTANT = N_("Everybody gave the same answer to %(item)s, so alpha is not defined.")
 _CONSTANT_SUM = N_("The items cancel each other out and their sum does not vary, so alpha is not defined.")
 _NEGATIVE = N_("Alpha is below zero: the items do not go together. Check which of them are reversed.")
-
-
-def check_numeric_items(items: pd.DataFrame, statistic: str) -> pd.DataFrame:
-    """Return items as float64 with NaN for missing; fewer than two, doubled, non-numeric or infinite columns raise.
-
-    `statistic` is the first part of the error's code. Raises ScoringError.
-    """
-    if items.shape[1] < 2:
-        raise ScoringError(
-            f"{statistic}.items",
-            "%(k)d item is too few: the items of a scale are compared with one another.",
-            "Pass two items or more.",
-            k=items.shape[1],
-        )
-    if items.columns.has_duplicates:
-        raise ScoringError(
-            f"{statistic}.column",
-            "Item %(item)s stands in more than one column.",
-            "Pass every item once.",
-            item=str(items.columns[items.columns.duplicated()][0]),
-        )
-    numeric = {}
-    for item in items.columns:
-        values, wrong = read_numbers(items[item])
-        if (wrong | np.isinf(values)).any():
-            raise ScoringError(
-                f"{statistic}.number",
-                "Item %(item)s holds something that is not a finite number.",
-                "Pass keyed values as numbers; leave missing answers empty (NaN).",
-                item=str(item),
-            )
-        numeric[item] = values
-    return pd.DataFrame(numeric, index=items.index)
-
-
-def find_constant(items: pd.DataFrame) -> str | None:
-    """Name the first item whose values are all equal (up to rounding), or None."""
-    for item in items.columns:
-        values = items[item].to_numpy()
-        if np.ptp(values) <= _NO_SPREAD * max(1.0, float(np.abs(values).max())):
-            return str(item)
-    return None
 
 
 def _find_problem(complete: pd.DataFrame) -> Note | None:
