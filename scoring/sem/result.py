@@ -220,6 +220,12 @@ def _parameter_table(
     return table
 
 
+def _to_correlations(covariance: Array) -> Array:
+    """Covariances of latent responses as correlations."""
+    sd = np.sqrt(np.diagonal(covariance))
+    return np.asarray(covariance / np.outer(sd, sd))
+
+
 def _measure(data: FittingData, problem: Problem, x: Array, df: int) -> FitMeasures:
     """Chi-square and every index that the estimator has."""
     specification = problem.model.specification
@@ -231,7 +237,9 @@ def _measure(data: FittingData, problem: Problem, x: Array, df: int) -> FitMeasu
         test, baseline = correct_for_missing(data, problem, x, test, baseline)
     found = fitting.indices(test, baseline, problem.n, n_groups)
     implied = [problem.model.moments(x, group) for group in range(n_groups)]
-    if not data.ordinal and not means:
+    if data.ordinal:
+        implied = [(_to_correlations(covariance), mean) for covariance, mean in implied]
+    elif not means:
         implied = [
             (covariance, mean) for (covariance, _), (_, mean) in zip(implied, data.samples, strict=True)
         ]
