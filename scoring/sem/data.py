@@ -189,6 +189,13 @@ class FittingData:
         return total - 0.5 * sum(group.n * saturated_discrepancy(group) for group in self.groups)
 
 
+def replace_groups(data: FittingData, groups: tuple[Any, ...]) -> FittingData:
+    """Return data of the same shape with other moments, for simulated data sets."""
+    return FittingData(
+        data.items, data.labels, groups, data.estimator, data.incomplete, data.n_used, data.n_dropped, ()
+    )
+
+
 def prepare_data(
     items: pd.DataFrame,
     names: Sequence[str],

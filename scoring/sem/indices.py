@@ -104,7 +104,8 @@ def correct_for_ordinal(problem: OrdinalProblem, x: Array, test: Test, baseline:
 
     The statistic is the normal-theory discrepancy of the polychoric correlations at the estimates, the correction its expectation
     over the degrees of freedom: Savalei (2021), https://doi.org/10.1080/00273171.2020.1717922. R: `cfi.robust` of lavaan 0.6-14,
-    which leaves it open too where thresholds or intercepts are constrained, or a correlation matrix is not positive definite.
+    which divides each group's part of the baseline's correction by the group's share (so do we, to
+    give the same figure) and leaves the indices open too where thresholds or intercepts are constrained, or a correlation matrix is not positive definite.
     """
     specification = problem.model.specification
     k = len(specification.items)
@@ -141,7 +142,7 @@ def correct_for_ordinal(problem: OrdinalProblem, x: Array, test: Test, baseline:
         )
         null -= moments.n_used * sample_log_det
         gamma = gamma_of(moments)[-pairs:, -pairs:]
-        c_null += float(np.trace(gamma))
+        c_null += float(np.trace(gamma)) / share
         V = (
             inverse[np.ix_(first, first)] * inverse[np.ix_(second, second)]
             + inverse[np.ix_(first, second)] * inverse[np.ix_(second, first)]
