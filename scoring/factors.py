@@ -1,130 +1,460 @@
-"""Whether the items of a bank share enough for a factor analysis: KMO and Bartlett's test, through factor_analyzer."""
+"""Exploratory factor analysis: adequacy, number of factors, extraction and rotation, and what follows from a solution."""
 
-import math
 import warnings
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final, Literal
 
 import numpy as np
 import pandas as pd
 
 from instruments.errors import N_
-from scoring.errors import Note
-from scoring.frames import check_numeric_items, find_constant
+from scoring.adequacy import (
+    KMO_FLOOR,
+    SamplingAdequacy,
+    kaiser_meyer_olkin,
+    sampling_adequacy,
+    sampling_adequacy_of,
+)
+from scoring.correlations import CorrelationMatrix, Correlations, Missing, check_seed, read_correlations
+from scoring.errors import Note, ScoringError
+from scoring.extraction import (
+    LOWER,
+    Extraction,
+    Method,
+    descend_likelihood,
+    extract_factors,
+    start_uniquenesses,
+)
+from scoring.factor_intervals import LoadingIntervals, loading_intervals
+from scoring.factor_number import NumberOfFactors, number_of_factors
+from scoring.factor_solution import (
+    FactorAlignment,
+    FactorFit,
+    FactorSolution,
+    align_factors,
+    degrees_of_freedom,
+    measure_fit,
+    name_factors,
+)
+from scoring.parallel import ParallelAnalysis, parallel_analysis
+from scoring.rotation import VARIMAX_GROWTH, Rotation, RotationMethod, rotate_loadings
+from scoring.schmid_leiman import SchmidLeiman, schmid_leiman
+from scoring.velicer import VelicerMap, velicer_map
 
-KMO_FLOOR: Final = 0.60
-# Beyond this condition number the inverse of a correlation matrix is rounding noise.
-_SINGULAR: Final = 1e12
+__all__ = [
+    "KMO_FLOOR",
+    "FactorAlignment",
+    "FactorSolution",
+    "LoadingIntervals",
+    "NumberOfFactors",
+    "ParallelAnalysis",
+    "SamplingAdequacy",
+    "SchmidLeiman",
+    "VelicerMap",
+    "align_factors",
+    "fit_factors",
+    "loading_intervals",
+    "number_of_factors",
+    "parallel_analysis",
+    "sampling_adequacy",
+    "sampling_adequacy_of",
+    "schmid_leiman",
+    "velicer_map",
+]
+
+FloatArray = np.ndarray[Any, np.dtype[np.float64]]
+Minimum = Literal["usual", "lowest"]
+
+N_FLOOR: Final = 100
+N_PER_ITEM: Final = 5
+POLYCHORIC_FLOOR: Final = 200
+RMSEA_DF_FLOOR: Final = 5
+HEYWOOD: Final = 0.995
+# Random starts of the extraction that look for a lower minimum than the usual one.
+_EXTRA_STARTS: Final = 20
+_SAME_MINIMUM: Final = 1e-6
+_ROUGH: Final = 1e-4
+_NO_LOADING: Final = 1e-6
 
 
-@dataclass(frozen=True)
-class SamplingAdequacy:
-    """Kaiser-Meyer-Olkin measure and Bartlett's test of one set of items.
-
-    Attributes
-    ----------
-    overall : float or None
-        KMO of all items, 0 to 1; below .60 a factor analysis is not offered. None when not defined, with a note.
-    items : mapping item -> float
-        KMO of each item; empty when not defined.
-    chi_square, p : float or None
-        Bartlett's statistic and its p; nearly always significant, so it is shown and never used as a gate.
-    df : int
-        k (k - 1) / 2.
-    n_used, n_dropped, k_items : int
-        Complete rows, rows dropped for a missing answer, items.
-    converged : bool
-        False when the correlation matrix cannot be inverted or does not exist.
-    notes : tuple of Note
-    """
-
-    overall: float | None
-    items: Mapping[str, float]
-    chi_square: float | None
-    df: int
-    p: float | None
-    n_used: int
-    n_dropped: int
-    k_items: int
-    converged: bool
-    notes: tuple[Note, ...]
-
-
-def sampling_adequacy(items: pd.DataFrame) -> SamplingAdequacy:
-    """Compute KMO, overall and per item, and Bartlett's test of sphericity on Pearson correlations.
+def fit_factors(
+    items: pd.DataFrame,
+    k_factors: int,
+    *,
+    method: Method = "minres",
+    rotation: RotationMethod = "oblimin",
+    correlations: Correlations = "pearson",
+    missing: Missing = "listwise",
+    n: int | None = None,
+    minimum: Minimum = "usual",
+    n_starts: int = 30,
+    seed: int = 0,
+    varimax_growth: float = VARIMAX_GROWTH,
+) -> FactorSolution:
+    """Extract and rotate common factors.
 
     Parameters
     ----------
-    items : DataFrame, respondents x items
-        Keyed values, any unit; at least two columns.
+    items : DataFrame
+        Respondents x items, keyed values in any unit; or a correlation matrix with the items' names on both sides.
+    k_factors : int
+        1 or more, as many as leave the degrees of freedom at 0 or above.
+    method : "minres" or "ml"
+        Minimum residuals (unweighted least squares) or maximum likelihood.
+    rotation : "oblimin", "promax", "varimax" or "none"
+        Direct oblimin (gamma 0) and promax (power 4) let the factors correlate.
+    correlations : "pearson" or "polychoric"
+        For items. Polychoric correlations want 200 respondents and no empty cells; notes say where that fails.
+    missing : "listwise" or "pairwise"
+        Of items: complete rows, or all who answered both items of a pair.
+    n : int, optional
+        Respondents behind a correlation matrix; without it there are no tests.
+    minimum : "usual" or "lowest"
+        Of several minima of the extraction, the one that R's programs arrive at, or the lowest that twenty random starts find.
+    n_starts, seed : int
+        Random starts of the rotation, and their seed; the same seed gives the same solution.
+    varimax_growth : float
+        Relative growth of the criterion at which varimax (and the varimax inside promax) stops. R's 1e-5 by default; 0 rotates on
+        to the maximum, which is up to .006 away on ordinary data.
 
     Returns
     -------
-    SamplingAdequacy
-        With `overall`, `chi_square` and `p` None and `converged` False when there are no more rows than items, when an item
-        does not vary, or when items repeat one another.
+    FactorSolution
+        Heywood cases and non-convergence are marked and noted, never repaired.
 
     Notes
     -----
-    Missing data: rows with a missing answer are dropped (listwise); factor_analyzer's own KMO fails on them.
+    Missing data: listwise drops rows with a missing answer; pairwise takes all who answered both items, and tests count the
+    fewest respondents behind any correlation.
 
-    `KMO = sum r^2 / (sum r^2 + sum q^2)` over the pairs of items, q the anti-image (partial) correlations;
-    `chi^2 = -(n - 1 - (2k + 5) / 6) * ln|R|` with k(k - 1)/2 degrees of freedom. Items are standardized before they are handed
-    over: factor_analyzer judges by the determinant of the covariances, which depends on the unit, whether to invert.
+    minres starts at factor_analyzer's uniquenesses, which are right to about 1e-5, ml at the end of the path that R's programs
+    take; both are polished by Newton's method. Uniquenesses stay between .005 and 1. Twenty random starts look for lower minima;
+    one that is found is noted, and taken only when `minimum` says so: with too many factors it often lies at a bound, and R's
+    programs stop at the usual one. Not used: factor_analyzer's rotation. It sorts the factors of an oblique rotation but not
+    `phi_` (wrong by up to .5 with five factors), and ignores phi in communalities and explained variance.
 
-    The same as R's `psych::KMO(R)` and `psych::cortest.bartlett(R, n)`.
+    Compared with R: loadings and factor correlations are those of direct oblimin solved to the end (GPArotation from many
+    starts); `psych::fa(fm = , rotate = )`, whose optimizer stops earlier, is within 3e-4. Chi-square, RMSEA with interval, TLI,
+    BIC and RMSR are psych's.
 
     References
     ----------
-    Kaiser, H. F. (1974). An index of factorial simplicity. Psychometrika, 39, 31-36. https://doi.org/10.1007/BF02291575
-    Bartlett, M. S. (1951). The effect of standardization on a chi-square approximation in factor analysis. Biometrika, 38,
-    337-344. https://doi.org/10.1093/biomet/38.3-4.337
+    Harman, H. H., & Jones, W. H. (1966). Factor analysis by minimizing residuals (minres). Psychometrika, 31, 351-368.
+    https://doi.org/10.1007/BF02289468
+    Joreskog, K. G. (1967). Some contributions to maximum likelihood factor analysis. Psychometrika, 32, 443-482.
+    https://doi.org/10.1007/BF02289658
+    Jennrich, R. I. (2002). A simple general method for oblique rotation. Psychometrika, 67, 7-19.
+    https://doi.org/10.1007/BF02294706
 
     Raises
     ------
     ScoringError
-        `adequacy.items`, `adequacy.column` or `adequacy.number` for fewer than two, doubled, or non-numeric columns.
+        `factors.items`, `.column`, `.number` for columns that are no items; `.rows`, `.empty`, `.constant`, `.pair` for answers
+        without correlations; `.matrix` for a matrix that is none of correlations; `.few`, `.k_factors`, `.absent` for too few
+        items or too many factors; `.method`, `.rotation`, `.correlations`, `.missing`, `.minimum`, `.n`, `.starts`, `.seed` for options that
+        do not exist; `.singular` for maximum likelihood with items that repeat one another.
     """
-    values = check_numeric_items(items, "adequacy")
-    complete = values.dropna()
-    n_used, k_items = complete.shape
-    n_dropped, df = len(values) - n_used, k_items * (k_items - 1) // 2
-    problem = _find_problem(complete)
-    if problem is not None:
-        return SamplingAdequacy(None, {}, None, df, None, n_used, n_dropped, k_items, False, (problem,))
+    _check_options(method, rotation, minimum, n_starts)
+    check_seed(seed, "factors")
+    read = read_correlations(items, "factors", correlations=correlations, missing=missing, n=n)
+    k_items = len(read.items)
+    _check_number(k_factors, k_items)
+    regular = read.regular
+    if method == "ml" and not regular:
+        raise ScoringError(
+            "factors.singular",
+            "Some items can be computed exactly from others, so there is no likelihood.",
+            "Leave out items that repeat others, or use method “minres”.",
+        )
+    extraction, lower = _extract(read.values, k_factors, method, minimum)
+    unrotated = _turn_positive(extraction.loadings[0])
+    _check_loadings(unrotated)
+    rotated = rotate_loadings(
+        unrotated, rotation, n_starts=n_starts, seed=seed, varimax_growth=varimax_growth
+    )
+    fit = measure_fit(read.values, unrotated @ unrotated.T, k_factors, read.n_smallest)
+    kmo = kaiser_meyer_olkin(read.values)[1] if regular else None
+    notes = (
+        *read.notes,
+        *_describe_sample(read, kmo),
+        *_describe_solution(extraction, lower, rotated),
+        *_describe_fit(read, fit, k_factors),
+    )
+    return _assemble(read, (method, rotation), extraction, unrotated, rotated, fit, kmo, notes)
 
-    standardized = (complete - complete.mean()) / complete.std(ddof=1)
+
+def _check_options(method: str, rotation: str, minimum: str, n_starts: int) -> None:
+    for code, given, known in (
+        ("method", method, ("minres", "ml")),
+        ("rotation", rotation, ("oblimin", "promax", "varimax", "none")),
+        ("minimum", minimum, ("usual", "lowest")),
+    ):
+        if given not in known:
+            raise ScoringError(
+                f"factors.{code}",
+                "“%(given)s” is not known.",
+                "Use one of: %(known)s.",
+                given=str(given),
+                known=", ".join(known),
+            )
+    if n_starts < 0:
+        raise ScoringError(
+            "factors.starts", "%(n)d random starts cannot be made.", "Pass 0 or more.", n=n_starts
+        )
+
+
+def _check_number(k_factors: int, k_items: int) -> None:
+    """The model needs at least as many correlations as free loadings."""
+    most = 0
+    while most + 1 < k_items and degrees_of_freedom(k_items, most + 1) >= 0:
+        most += 1
+    if most == 0:
+        raise ScoringError(
+            "factors.few",
+            "%(k_items)d items are too few for a common factor: their correlations do not determine it.",
+            "Use three items or more.",
+            k_items=k_items,
+        )
+    if not isinstance(k_factors, int | np.integer) or not 1 <= k_factors <= most:
+        raise ScoringError(
+            "factors.k_factors",
+            "%(k_factors)s factors cannot be found among %(k_items)d items: the degrees of freedom would be below 0.",
+            "With these items ask for 1 to %(most)d factors; a factor needs three items.",
+            k_factors=k_factors,
+            k_items=k_items,
+            most=most,
+        )
+
+
+def _extract(
+    matrix: FloatArray, k_factors: int, method: Method, minimum: Minimum
+) -> tuple[Extraction, float | None]:
+    """The solution at the minimum asked for, and the objective of a lower one if random starts found it."""
+    if method == "ml":
+        start = descend_likelihood(matrix, k_factors)
+    else:
+        start = np.concatenate([_start_minres(matrix, k_factors), start_uniquenesses(matrix[None])])
+    random = np.random.default_rng(0).uniform(0.05, 0.95, size=(_EXTRA_STARTS, len(matrix)))
+    usual = extract_factors(np.broadcast_to(matrix, (len(start), *matrix.shape)), k_factors, method, start)
+    # The objective is flat where the search ends, so a rough stop shows its level.
+    others = extract_factors(
+        np.broadcast_to(matrix, (_EXTRA_STARTS, *matrix.shape)), k_factors, method, random, tolerance=_ROUGH
+    )
+    best = int(np.where(usual.converged, usual.objective, np.inf).argmin())
+    only = slice(best, best + 1)
+    chosen = Extraction(
+        usual.uniquenesses[only], usual.loadings[only], usual.objective[only], usual.converged[only]
+    )
+    objective = np.where(others.converged, others.objective, np.inf)
+    lowest = int(objective.argmin())
+    if objective[lowest] >= chosen.objective[0] - _SAME_MINIMUM:
+        return chosen, None
+    if minimum == "usual":
+        return chosen, float(objective[lowest])
+    start = others.uniquenesses[lowest : lowest + 1]
+    return extract_factors(matrix[None], k_factors, method, start), None
+
+
+def _start_minres(matrix: FloatArray, k_factors: int) -> FloatArray:
+    """factor_analyzer's uniquenesses, (1, k), or an empty stack when it gives none."""
     with warnings.catch_warnings():
-        # Its import warns of future changes elsewhere, and it warns when it takes a pseudo-inverse; regular matrices only
-        # come this far, and for those the pseudo-inverse is the inverse.
+        # Its import and the packages under it warn of changes elsewhere; how it ended is judged by our own gradient.
         warnings.simplefilter("ignore")
-        from factor_analyzer.factor_analyzer import calculate_bartlett_sphericity, calculate_kmo
+        from factor_analyzer import FactorAnalyzer
 
-        per_item, overall = calculate_kmo(standardized)
-        chi_square, p = calculate_bartlett_sphericity(standardized)
-    by_item = {str(item): float(value) for item, value in zip(complete.columns, per_item, strict=True)}
-    low = (Note("kmo.low", _LOW, {"floor": KMO_FLOOR}),) if overall < KMO_FLOOR else ()
-    return SamplingAdequacy(
-        float(overall), by_item, float(chi_square), df, float(p), n_used, n_dropped, k_items, True, low
+        analyzer = FactorAnalyzer(k_factors, rotation=None, method="minres", is_corr_matrix=True)
+        try:
+            analyzer.fit(matrix)
+        except (ValueError, np.linalg.LinAlgError):
+            return np.empty((0, len(matrix)))
+    uniquenesses = 1.0 - (np.asarray(analyzer.loadings_) ** 2).sum(axis=1)
+    return uniquenesses[None] if np.isfinite(uniquenesses).all() else np.empty((0, len(matrix)))
+
+
+def _turn_positive(loadings: FloatArray) -> FloatArray:
+    """Columns whose sum is not negative."""
+    return loadings * np.where(loadings.sum(axis=0) < 0.0, -1.0, 1.0)
+
+
+def _check_loadings(unrotated: FloatArray) -> None:
+    """Every factor must be there; one without loadings cannot be rotated."""
+    present = int((np.abs(unrotated).max(axis=0) > _NO_LOADING).sum())
+    if present < unrotated.shape[1]:
+        raise ScoringError(
+            "factors.absent",
+            "The items hold %(present)d common factors at most; %(k_factors)d were asked for.",
+            "Ask for fewer factors.",
+            present=present,
+            k_factors=unrotated.shape[1],
+        )
+
+
+@dataclass(frozen=True)
+class _Ordered:
+    """A rotated solution in its fixed order and signs."""
+
+    loadings: FloatArray
+    factor_correlations: FloatArray
+    transformation: FloatArray
+    explained: FloatArray
+
+
+def _fix_order(rotated: Rotation) -> _Ordered:
+    """Factors by the variance they explain, ties as they came, each with a positive sum of loadings."""
+    L, phi = rotated.loadings, rotated.factor_correlations
+    explained = np.diag(phi @ L.T @ L)
+    # Rounding must not decide between equal factors.
+    order = np.argsort(-np.round(explained, 10), kind="stable")
+    signs = np.where(L[:, order].sum(axis=0) < 0.0, -1.0, 1.0)
+    correlations = phi[np.ix_(order, order)] * np.outer(signs, signs)
+    np.fill_diagonal(correlations, 1.0)
+    return _Ordered(
+        L[:, order] * signs, correlations, rotated.transformation[:, order] * signs, explained[order]
     )
 
 
-_TOO_FEW = N_("There must be more complete rows (%(n)d) than items (%(k)d).")
-_CONSTANT = N_("Everybody gave the same answer to %(item)s, so it has no correlations.")
-_SINGULAR_NOTE = N_("Some items can be computed exactly from others, so partial correlations do not exist.")
-_LOW = N_("The items share too little for a factor analysis (KMO below %(floor).2f).")
+def _assemble(
+    read: CorrelationMatrix,
+    how: tuple[Method, RotationMethod],
+    extraction: Extraction,
+    unrotated: FloatArray,
+    rotated: Rotation,
+    fit: FactorFit,
+    kmo: float | None,
+    notes: tuple[Note, ...],
+) -> FactorSolution:
+    """Put names on the arrays."""
+    ordered = _fix_order(rotated)
+    k_items, k_factors = unrotated.shape
+    items, factors = list(read.items), name_factors(k_factors)
+    communalities = (unrotated**2).sum(axis=1)
+    shares = ordered.explained / k_items
+    variance = np.column_stack([ordered.explained, shares, np.cumsum(shares)])
+
+    def frame(values: FloatArray, index: list[str] = items, columns: list[str] = factors) -> pd.DataFrame:
+        return pd.DataFrame(values, index=index, columns=columns)
+
+    return FactorSolution(
+        loadings=frame(ordered.loadings),
+        factor_correlations=frame(ordered.factor_correlations, factors),
+        structure=frame(ordered.loadings @ ordered.factor_correlations),
+        communalities=pd.Series(communalities, index=items),
+        uniquenesses=pd.Series(1.0 - communalities, index=items),
+        variance=frame(variance, factors, ["ss_loadings", "proportion", "cumulative"]),
+        method=how[0],
+        rotation=how[1],
+        correlations=read.kind,
+        missing=read.missing,
+        objective=float(extraction.objective[0]),
+        discrepancy=fit.discrepancy,
+        chi_square=fit.chi_square,
+        df=degrees_of_freedom(k_items, k_factors),
+        p=fit.p,
+        rmsea=fit.rmsea,
+        rmsea_low=fit.rmsea_low,
+        rmsea_high=fit.rmsea_high,
+        tli=fit.tli,
+        bic=fit.bic,
+        rmsr=fit.rmsr,
+        rotation_criterion=rotated.criterion,
+        n_minima=rotated.n_minima,
+        kmo=kmo,
+        heywood=_find_heywood(read, extraction),
+        n_used=read.n_used,
+        n_dropped=read.n_dropped,
+        k_items=k_items,
+        k_factors=k_factors,
+        converged=bool(extraction.converged[0]) and rotated.converged,
+        notes=notes + _describe_heywood(_find_heywood(read, extraction)),
+        matrix=frame(read.values, items, items),
+        unrotated=frame(unrotated),
+        transformation=ordered.transformation,
+    )
 
 
-def _find_problem(complete: pd.DataFrame) -> Note | None:
-    """Why the correlation matrix cannot be used, or None."""
-    n, k = complete.shape
-    if n <= k:
-        return Note("adequacy.rows", _TOO_FEW, {"n": n, "k": k})
-    constant = find_constant(complete)
-    if constant is not None:
-        return Note("adequacy.constant", _CONSTANT, {"item": constant})
-    condition = float(np.linalg.cond(np.corrcoef(complete.to_numpy(), rowvar=False)))
-    if not math.isfinite(condition) or condition > _SINGULAR:
-        return Note("adequacy.singular", _SINGULAR_NOTE)
-    return None
+def _find_heywood(read: CorrelationMatrix, extraction: Extraction) -> tuple[str, ...]:
+    """Items at the bound of uniqueness, or with next to none."""
+    communalities = (extraction.loadings[0] ** 2).sum(axis=1)
+    improper = (extraction.uniquenesses[0] <= LOWER + 1e-9) | (communalities >= HEYWOOD)
+    return tuple(item for item, wrong in zip(read.items, improper, strict=True) if wrong)
+
+
+_N_UNKNOWN = N_("The number of respondents is not known, so there are no tests.")
+_N_LOW = N_("%(n)d respondents are fewer than the %(minimum)d that a factor analysis of %(k)d items needs.")
+_KMO = N_("The items share too little (KMO %(kmo).2f, below %(floor).2f): the structure is not interpreted.")
+_SINGULAR = N_("Some items can be computed exactly from others, so their sampling adequacy does not exist.")
+_POLYCHORIC_N = N_(
+    "%(n)d respondents are fewer than the %(minimum)d that polychoric correlations want; compare with Pearson."
+)
+_HEYWOOD = N_("%(items)s leave no uniqueness (Heywood case): too many factors, or too few respondents.")
+_UNCONVERGED = N_("The extraction did not arrive at a minimum; the loadings are not to be used.")
+_ROTATION = N_("The rotation did not arrive at a minimum; the loadings are not to be used.")
+_MINIMA = N_("The rotation has %(n)d different minima; the lowest is shown, another reading is possible.")
+_LOWER_MINIMUM = N_(
+    "Another solution fits slightly better (%(other).6f against %(objective).6f), a sign of too many factors."
+)
+_SATURATED = N_("There are as many loadings as correlations, so fit cannot be judged.")
+_RMSEA = N_("RMSEA is not interpreted with fewer than %(minimum)d degrees of freedom.")
+_DESCRIPTIVE = N_(
+    "With polychoric correlations chi-square and what follows from it describe the fit; they do not test it."
+)
+
+
+def _describe_sample(read: CorrelationMatrix, kmo: float | None) -> tuple[Note, ...]:
+    """Notes on the number of respondents and on what the items share."""
+    notes = []
+    n, k = read.n_used, len(read.items)
+    minimum = max(N_FLOOR, N_PER_ITEM * k)
+    if n is None:
+        notes.append(Note("factors.n_unknown", _N_UNKNOWN))
+    elif n < minimum:
+        notes.append(Note("factors.n_low", _N_LOW, {"n": n, "minimum": minimum, "k": k}))
+    if read.kind == "polychoric" and n is not None and n < POLYCHORIC_FLOOR:
+        notes.append(Note("factors.polychoric_n", _POLYCHORIC_N, {"n": n, "minimum": POLYCHORIC_FLOOR}))
+    if kmo is None:
+        notes.append(Note("factors.singular", _SINGULAR))
+    elif kmo < KMO_FLOOR:
+        notes.append(Note("factors.kmo", _KMO, {"kmo": kmo, "floor": KMO_FLOOR}))
+    return tuple(notes)
+
+
+def _describe_solution(extraction: Extraction, lower: float | None, rotated: Rotation) -> tuple[Note, ...]:
+    """Notes on convergence and on other minima."""
+    notes = []
+    if not extraction.converged[0]:
+        notes.append(Note("factors.unconverged", _UNCONVERGED))
+    if lower is not None:
+        params = {"other": lower, "objective": float(extraction.objective[0])}
+        notes.append(Note("factors.lower_minimum", _LOWER_MINIMUM, params))
+    if not rotated.converged:
+        notes.append(Note("factors.rotation", _ROTATION))
+    if rotated.n_minima > 1:
+        notes.append(Note("factors.minima", _MINIMA, {"n": rotated.n_minima}))
+    return tuple(notes)
+
+
+def _describe_heywood(heywood: tuple[str, ...]) -> tuple[Note, ...]:
+    return (Note("factors.heywood", _HEYWOOD, {"items": ", ".join(heywood)}),) if heywood else ()
+
+
+def _describe_fit(read: CorrelationMatrix, fit: FactorFit, k_factors: int) -> tuple[Note, ...]:
+    """Notes on what cannot be said of the fit."""
+    notes = []
+    df = degrees_of_freedom(len(read.items), k_factors)
+    if df == 0:
+        notes.append(Note("factors.saturated", _SATURATED))
+    elif df < RMSEA_DF_FLOOR and fit.rmsea is not None:
+        notes.append(Note("factors.rmsea", _RMSEA, {"minimum": RMSEA_DF_FLOOR}))
+    if fit.discrepancy is not None and fit.chi_square is None and read.n_used is not None:
+        notes.append(Note("factors.n_tests", _N_TESTS, {"n": read.n_smallest or 0}))
+    if fit.discrepancy is None:
+        notes.append(Note("factors.indefinite", _INDEFINITE))
+    elif read.kind == "polychoric" and fit.chi_square is not None:
+        notes.append(Note("factors.descriptive", _DESCRIPTIVE))
+    return tuple(notes)
+
+
+_N_TESTS = N_("%(n)d respondents are too few for any test of the fit.")
+_INDEFINITE = N_(
+    "Correlations or solution are not positive definite, so there is no chi-square and what follows from it."
+)
