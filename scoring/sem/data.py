@@ -12,18 +12,27 @@ import pandas as pd
 from instruments.errors import N_
 from scoring.errors import Note, ScoringError
 from scoring.sem.fit import Test
-from scoring.sem.likelihood import NormalProblem, saturated_discrepancy
+from scoring.sem.likelihood import NormalProblem, invert_information, saturated_discrepancy
 from scoring.sem.matrices import Array, CompiledModel, compile_model
 from scoring.sem.model import Parameter, Specification
-from scoring.sem.moments import GroupMoments, check_items, drop_rows, group_moments, split_groups
+from scoring.sem.moments import (
+    GroupMoments,
+    align_labels,
+    check_items,
+    drop_rows,
+    group_moments,
+    split_groups,
+)
 from scoring.sem.optimize import minimise
 from scoring.sem.ordinal import OrdinalProblem, misfit_traces, ordinal_statistics
-from scoring.sem.robust import Correction, huber_white, satorra_bentler, saturated_trace
+from scoring.sem.robust import Correction, huber_white, satorra_bentler, saturated_trace, score_products
 
 EstimatorName = Literal["ML", "MLM", "MLR", "GLS", "ULS", "WLSMV"]
 ESTIMATORS: Final = ("ML", "MLM", "MLR", "GLS", "ULS", "WLSMV")
 Problem = NormalProblem | OrdinalProblem
 _SINGULAR: Final = 1e-10
+# Beyond this size a fourth power leaves the range of numbers.
+_LARGEST: Final = 1e60
 
 _DROPPED = N_("%(n)d rows with a missing answer were left out (listwise).")
 _EMPTY_ROWS = N_("%(n)d rows without any answer were left out.")
@@ -46,6 +55,9 @@ class FittingData:
         Whether full information is used.
     n_used, n_dropped : int
     notes : tuple of Note
+    structured : bool
+        Whether MLR's test takes the information of the saturated model at the model's moments instead of the observed one: as in
+        R where clusters alone made maximum likelihood robust.
     """
 
     items: tuple[str, ...]
@@ -56,6 +68,7 @@ class FittingData:
     n_used: int
     n_dropped: int
     notes: tuple[Note, ...]
+    structured: bool = False
 
     @property
     def ordinal(self) -> bool:
@@ -85,6 +98,17 @@ class FittingData:
         specification = model_without_factors(self.items, len(self.groups), means=True, covariances=True)
         model = compile_model(specification)
         return NormalProblem(model, self.groups), point_of(model, self.samples)
+
+    @cached_property
+    def saturated_matrices(self) -> tuple[Array, Array, Array]:
+        """Observed information of the saturated model at its estimate, its inverse, and the mean products of its scores.
+
+        The products are zeros for normal-theory estimators, which do not need them.
+        """
+        problem, x = self.saturated_problem
+        information = problem.hessian(x)
+        products = score_products(problem, x) if self.estimator == "MLR" else np.zeros_like(information)
+        return information, np.linalg.inv(information), products
 
     def baseline(self, *, means: bool) -> Test:
         """Return the test of the model in which no items covary (kept, since all models on these data need it)."""
@@ -136,31 +160,50 @@ class FittingData:
         if isinstance(problem, OrdinalProblem):
             if df <= 0:
                 return Test(chi_square, df)
-            first, second = misfit_traces(problem, x, np.linalg.inv(problem.information(x)))
-            return shifted_test(chi_square, df, first, second)
+            try:
+                inverse = invert_information(problem.information(x))
+            except np.linalg.LinAlgError:
+                return Test(chi_square, df)
+            return shifted_test(chi_square, df, *misfit_traces(problem, x, inverse))
         correction = self.correction(problem, x)
-        if correction is None or df <= 0:
+        # A negative factor scales nothing; R leaves it out too.
+        if correction is None or df <= 0 or correction.trace <= 0.0:
             return Test(chi_square, df)
         factor = correction.trace / df
         return Test(chi_square, df, chi_square / factor, factor, trace=correction.trace)
 
     def correction(self, problem: NormalProblem, x: Array) -> Correction | None:
-        """Return the robust correction of a model, None where the estimator has none or it cannot be computed."""
+        """Return the robust correction of a model, None where the estimator has none or it cannot be computed.
+
+        Test, standard errors and scaling factors of one fit ask for it in turn, so the last one is kept.
+        """
+        if self._last and self._last[0] is problem and np.array_equal(self._last[1], x):
+            return self._last[2]
+        found: Correction | None = None
         try:
             if self.estimator == "MLM":
-                return satorra_bentler(problem, x)
-            if self.estimator == "MLR":
-                return huber_white(problem, x, self.saturated_trace(problem))
+                found = satorra_bentler(problem, x)
+            elif self.estimator == "MLR":
+                found = huber_white(problem, x, self.saturated_trace(problem), structured=self.structured)
         except np.linalg.LinAlgError:
-            return None
-        return None
+            found = None
+        self._last[:] = [problem, x, found]
+        return found
+
+    @cached_property
+    def _last(self) -> list[Any]:
+        """Problem, point and correction that were asked for last."""
+        return []
 
     def saturated_trace(self, problem: NormalProblem) -> float:
         """Return tr(B1 A1^-1), computed once for models with and once for models without means."""
         means = problem.model.specification.mean_structure
         if means not in self._traces:
-            whole = self.saturated_problem if self.incomplete or self.clustered else (None, None)
-            self._traces[means] = saturated_trace(problem, *whole)
+            if self.incomplete or self.clustered:
+                _, inverse, products = self.saturated_matrices
+                self._traces[means] = float(np.einsum("ij,ji->", products, inverse))
+            else:
+                self._traces[means] = saturated_trace(problem)
         return self._traces[means]
 
     def scaling_factors(self, problem: NormalProblem, x: Array) -> tuple[float | None, float | None]:
@@ -171,7 +214,7 @@ class FittingData:
         k = len(self.items)
         moments = k * (k + 1) // 2 + (k if problem.model.specification.mean_structure else 0)
         saturated = correction.saturated / (moments * len(self.groups))
-        return saturated, correction.model / problem.model.n_free
+        return saturated, correction.model / problem.model.n_free if problem.model.n_free else None
 
     @cached_property
     def _traces(self) -> dict[bool, float]:
@@ -206,22 +249,8 @@ def prepare_data(
     clusters: pd.Series | None = None,
 ) -> FittingData:
     """Reduce a table to the moments that models on these items need; see `fit_confirmatory` for arguments and errors."""
-    if estimator not in ESTIMATORS:
-        raise ScoringError(
-            "sem.estimator",
-            "There is no estimator “%(estimator)s”.",
-            "Use one of: %(known)s.",
-            estimator=estimator,
-            known=", ".join(ESTIMATORS),
-        )
+    _check_options(estimator, missing, clusters is not None)
     incomplete = missing == "fiml"
-    if incomplete and estimator not in {"ML", "MLR"}:
-        raise ScoringError(
-            "sem.missing",
-            "Full information needs the estimator ML or MLR, not %(estimator)s.",
-            "Use missing='listwise' or another estimator.",
-            estimator=estimator,
-        )
     checked = check_items(items, names)
     values = checked.to_numpy()
     labels, members = split_groups(checked, groups)
@@ -236,41 +265,149 @@ def prepare_data(
         notes.append(Note("sem.ungrouped", _NO_GROUP, {"n": ungrouped}))
     chosen = [rows[used[rows]] for rows in members]
     _check_sizes(labels, [values[rows] for rows in chosen], tuple(names))
-    cluster_values = None if clusters is None else pd.factorize(clusters)[0]
-    if cluster_values is not None and estimator == "ML":
+    cluster_of = None if clusters is None else _read_clusters(checked, clusters, labels, chosen)
+    structured = cluster_of is not None and estimator == "ML"
+    if structured:
         estimator = "MLR"
     if estimator == "WLSMV":
         from scoring.polychoric import ordinal_moments
 
         moments: list[Any] = [
-            ordinal_moments(checked.iloc[rows], clusters=None if clusters is None else clusters.iloc[rows])
+            ordinal_moments(
+                checked.iloc[rows], clusters=None if cluster_of is None else cluster_of.iloc[rows]
+            )
             for rows in chosen
         ]
         notes += [note for group in moments for note in group.notes]
+        _check_weights(labels, moments)
     else:
         keep = estimator in {"MLM", "MLR"}
         moments = [
             group_moments(
-                values[rows], None if cluster_values is None else cluster_values[rows], keep_rows=keep
+                values[rows], None if cluster_of is None else cluster_of.to_numpy()[rows], keep_rows=keep
             )
             for rows in chosen
         ]
+        _check_saturated(labels, moments, tuple(names))
         if estimator in {"GLS", "ULS"}:
             moments = [_unbiased(group) for group in moments]
         if incomplete and not all(group.saturated_converged for group in moments):
             notes.append(Note("sem.saturated", _EM))
     n_used = sum(len(rows) for rows in chosen)
-    incomplete = incomplete and not all(group.complete for group in moments)
     return FittingData(
         tuple(names),
         labels,
         tuple(moments),
         estimator,
-        missing == "fiml",
+        incomplete,
         n_used,
         len(values) - n_used,
         tuple(notes),
+        structured,
     )
+
+
+def _check_options(estimator: str, missing: str, clustered: bool) -> None:
+    """The estimator is known and goes with what is asked of it."""
+    if estimator not in ESTIMATORS:
+        raise ScoringError(
+            "sem.estimator",
+            "There is no estimator “%(estimator)s”.",
+            "Use one of: %(known)s.",
+            estimator=str(estimator),
+            known=", ".join(ESTIMATORS),
+        )
+    if missing not in {"listwise", "fiml"}:
+        raise ScoringError(
+            "sem.missing",
+            "There is no treatment of missing answers “%(missing)s”.",
+            "Use 'listwise' or 'fiml'.",
+            missing=str(missing),
+        )
+    if missing == "fiml" and estimator not in {"ML", "MLR"}:
+        raise ScoringError(
+            "sem.missing",
+            "Full information needs the estimator ML or MLR, not %(estimator)s.",
+            "Use missing='listwise' or another estimator.",
+            estimator=estimator,
+        )
+    if clustered and estimator not in {"ML", "MLR", "WLSMV"}:
+        raise ScoringError(
+            "sem.clusters",
+            "The estimator %(estimator)s cannot allow for clusters.",
+            "Use ML, MLR or WLSMV.",
+            estimator=estimator,
+        )
+
+
+def _read_clusters(
+    items: pd.DataFrame, clusters: pd.Series, labels: tuple[str, ...], chosen: list[Array]
+) -> pd.Series:
+    """The cluster of each row as a number; every row that is used has one, and every group has two clusters or more."""
+    aligned = align_labels(items, clusters, "clusters")
+    numbers = pd.Series(pd.factorize(aligned)[0], index=items.index)
+    for label, rows in zip(labels, chosen, strict=True):
+        own = numbers.to_numpy()[rows]
+        if (own < 0).any():
+            raise ScoringError(
+                "sem.clusters",
+                "Row %(row)s has no cluster.",
+                "Give every row the label of its cluster.",
+                row=str(items.index[rows[own < 0]][0]),
+            )
+        if len(np.unique(own)) < 2:
+            raise ScoringError(
+                "sem.clusters",
+                "%(where)s has one cluster only, from which no sampling error can be estimated.",
+                "Use more clusters, or leave them out.",
+                where=f"Group {label}" if label else "The table",
+            )
+    return numbers
+
+
+def _check_saturated(
+    labels: tuple[str, ...], moments: Sequence[GroupMoments], names: tuple[str, ...]
+) -> None:
+    """Where answers are missing, every two items were answered together, and the saturated covariances are not singular."""
+    for label, group in zip(labels, moments, strict=True):
+        if group.complete:
+            continue
+        where = f"Group {label}" if label else "The table"
+        together = (group.observed * group.counts[:, None]).T @ group.observed
+        if not together.all():
+            first, second = np.argwhere(together == 0)[0]
+            raise ScoringError(
+                "sem.coverage",
+                "%(where)s: nobody answered both %(first)s and %(second)s, so their covariance is unknown.",
+                "Leave one of the two items out.",
+                where=where,
+                first=names[first],
+                second=names[second],
+            )
+        sd = np.sqrt(np.diagonal(group.covariance))
+        smallest = np.linalg.eigvalsh(group.covariance / np.outer(sd, sd))[0]
+        # On its way to a singular matrix EM gets slower and slower, and never arrives.
+        if smallest < (_SINGULAR if group.saturated_converged else 1e3 * _SINGULAR):
+            raise ScoringError(
+                "sem.singular",
+                "%(where)s: some items can be computed exactly from others in the rows where they were answered together.",
+                "Leave out items that repeat one another or that hardly anybody answered.",
+                where=where,
+            )
+
+
+def _check_weights(labels: tuple[str, ...], moments: Sequence[Any]) -> None:
+    """Every threshold and correlation of ordinal items has a sampling variance, of which the weights are made."""
+    for label, group in zip(labels, moments, strict=True):
+        spread = np.diagonal(group.gamma)
+        if not (np.isfinite(group.gamma).all() and (spread > 0).all()):
+            raise ScoringError(
+                "sem.weights",
+                "%(where)s: the sampling errors of its polychoric correlations cannot be estimated from %(n)d rows.",
+                "Collect more answers, or leave out items that repeat one another.",
+                where=f"Group {label}" if label else "The table",
+                n=group.n_used,
+            )
 
 
 def _unbiased(moments: GroupMoments) -> GroupMoments:
@@ -302,7 +439,16 @@ def _check_sizes(labels: tuple[str, ...], parts: list[Array], names: tuple[str, 
             )
         for number, item in enumerate(names):
             values = part[:, number][~np.isnan(part[:, number])]
-            if len(values) == 0 or np.ptp(values) <= 1e-12 * max(1.0, float(np.abs(values).max())):
+            largest = float(np.abs(values).max()) if len(values) else 0.0
+            if largest > _LARGEST or 0.0 < largest < 1.0 / _LARGEST:
+                raise ScoringError(
+                    "sem.magnitude",
+                    "%(where)s: the values of item %(item)s are too large or too small to be squared.",
+                    "Express the item in another unit.",
+                    where=where,
+                    item=item,
+                )
+            if len(values) == 0 or np.ptp(values) <= 1e-12 * largest:
                 raise ScoringError(
                     "sem.constant",
                     "%(where)s: item %(item)s has no answers, or the same answer from everybody.",

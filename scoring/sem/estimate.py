@@ -1,6 +1,6 @@
 """Fit a confirmatory model: data -> moments -> optimum -> parameters with standard errors and measures of fit."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Literal
 
 import numpy as np
@@ -15,9 +15,9 @@ from scoring.sem.data import (
     discrepancy_of,
     prepare_data,
 )
-from scoring.sem.likelihood import NormalProblem
+from scoring.sem.likelihood import NormalProblem, invert_information
 from scoring.sem.matrices import Array, CompiledModel, compile_model
-from scoring.sem.model import ConfirmatoryModel, Scaling, Specification, as_model, specify
+from scoring.sem.model import ConfirmatoryModel, Parameter, Scaling, Specification, as_model, specify
 from scoring.sem.optimize import Optimum, minimise
 from scoring.sem.ordinal import OrdinalProblem
 from scoring.sem.result import ConfirmatoryFit, report_fit
@@ -94,7 +94,9 @@ def fit_confirmatory(
     data = prepare_data(
         items, read.items, estimator=estimator, missing=missing, groups=groups, clusters=clusters
     )
-    means = mean_structure if mean_structure is not None else len(data.groups) > 1 or data.incomplete
+    means = mean_structure if mean_structure is not None else len(data.groups) > 1
+    # Missing answers are predicted from means, and clusters differ in theirs.
+    means = means or data.incomplete or data.clustered
     thresholds = None
     if data.ordinal:
         check_same_categories(data)
@@ -106,9 +108,12 @@ def fit_confirmatory(
 
 
 def fit_specification(
-    data: FittingData, specification: Specification, *, start: Array | None = None
+    data: FittingData, specification: Specification, *, start: Array | None = None, thorough: bool = True
 ) -> ConfirmatoryFit:
-    """Fit a full specification to prepared data; see `fit_confirmatory` for what comes back and what is raised."""
+    """Fit a full specification to prepared data; see `fit_confirmatory` for what comes back and what is raised.
+
+    `thorough=False` leaves out what a search through many models has no use for: standard errors and robust indices.
+    """
     model = compile_model(specification)
     n_moments = _count_moments(data, specification)
     df = n_moments - model.n_free
@@ -135,8 +140,10 @@ def fit_specification(
     start = _feasible(problem, start)
     _check_identified(problem, start)
     optimum = _search_minimum(problem, start)
-    covariance = _covariance(data, problem, optimum.x) if model.n_free else np.zeros((0, 0))
-    return report_fit(data, problem, optimum, covariance, df)
+    covariance: Array | None = np.zeros((0, 0))
+    if model.n_free:
+        covariance = _covariance(data, problem, optimum.x) if thorough else None
+    return report_fit(data, problem, optimum, covariance, df, thorough=thorough)
 
 
 def _search_minimum(problem: Problem, start: Array) -> Optimum:
@@ -163,24 +170,36 @@ def _count_moments(data: FittingData, specification: Specification) -> int:
 
 
 def _feasible(problem: Problem, start: Array) -> Array:
-    """A start with positive definite implied covariances: factor covariances shrink until it is."""
+    """A start with positive definite implied covariances: loadings and covariances shrink and variances grow until it is."""
+    cross, variance = _is_cross(problem.model), _is_variance(problem.model)
     for _ in range(20):
         if np.isfinite(problem.objective(start)):
             return start
-        start = np.where(_is_cross(problem.model), 0.5 * start, start)
-    return start
+        start = np.where(cross, 0.5 * start, np.where(variance, 1.5 * start, start))
+    raise ScoringError(
+        "sem.start",
+        "The model has no place to start from: its fixed values make impossible covariances of the items.",
+        "Check the fixed variances and covariances; a covariance cannot be larger than its variances allow.",
+    )
 
 
 def _is_cross(model: CompiledModel) -> Array:
     """Which free parameters are loadings or covariances, which may make a start infeasible."""
+    return _which(model, lambda p: p.operator == "=~" or (p.operator == "~~" and p.left != p.right))
+
+
+def _is_variance(model: CompiledModel) -> Array:
+    """Which free parameters are variances."""
+    return _which(model, lambda p: p.operator == "~~" and p.left == p.right)
+
+
+def _which(model: CompiledModel, wanted: Callable[[Parameter], bool]) -> Array:
+    """Which free parameters stand for an element that is wanted."""
     chosen = np.zeros(model.n_free, dtype=bool)
     for group, cells in enumerate(model.cells):
         parameters = [p for p in model.specification.parameters if p.group == group]
         for parameter, index in zip(parameters, cells.index, strict=True):
-            if index >= 0 and (
-                parameter.operator == "=~"
-                or (parameter.operator == "~~" and parameter.left != parameter.right)
-            ):
+            if index >= 0 and wanted(parameter):
                 chosen[index] = True
     return chosen
 
@@ -217,14 +236,14 @@ def _covariance(data: FittingData, problem: Problem, x: Array) -> Array | None:
     """Covariance matrix of the estimates, None where it does not exist."""
     try:
         if isinstance(problem, OrdinalProblem):
-            inverse = np.linalg.inv(problem.information(x))
+            inverse = invert_information(problem.information(x))
             return inverse @ problem.spread(x) @ inverse / problem.n
         if problem.estimator == "ULS":
             return None
-        correction = data.correction(problem, x)
-        if correction is not None:
-            return correction.covariance / problem.n
+        if data.estimator in {"MLM", "MLR"}:
+            correction = data.correction(problem, x)
+            return None if correction is None else correction.covariance / problem.n
         information = problem.hessian(x) if data.incomplete else problem.information(x)
-        return np.linalg.inv(information) / problem.n
+        return invert_information(information) / problem.n
     except np.linalg.LinAlgError:
         return None

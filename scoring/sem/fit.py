@@ -12,6 +12,7 @@ RMSEA_CLOSE: Final = 0.05
 RMSEA_LEVEL: Final = 0.90
 # Below this many degrees of freedom RMSEA says little (measurement plan, section 4.2).
 RMSEA_MINIMUM_DF: Final = 5
+_ENORMOUS: Final = 1e9
 
 
 @dataclass(frozen=True)
@@ -200,17 +201,20 @@ def rmsea_interval(
 def _rmsea_end(chi_square: float, df: float, probability: float, n: int, factor: float) -> float:
     """RMSEA at the noncentrality for which the statistic is the quantile of this probability; 0 where there is none."""
     from scipy.optimize import brentq
-    from scipy.stats import chi2, ncx2
+    from scipy.stats import chi2, ncx2, norm
 
     if chi2.cdf(chi_square, df) < probability:
         return 0.0
-    upper = max(chi_square, 1.0)
-    while ncx2.cdf(chi_square, df, upper) > probability:
-        upper *= 2.0
-    start = 1e-12
-    found = float(
-        brentq(lambda value: ncx2.cdf(chi_square, df, value) - probability, start, upper, xtol=1e-10)
-    )
+    if chi_square > _ENORMOUS:
+        # The noncentral chi-square's tail is lost to rounding here; its normal limit is exact enough.
+        found = chi_square - df - 2.0 * math.sqrt(chi_square) * float(norm.ppf(probability))
+    else:
+        upper = max(chi_square, 1.0)
+        while ncx2.cdf(chi_square, df, upper) > probability:
+            upper *= 2.0
+        found = float(
+            brentq(lambda value: ncx2.cdf(chi_square, df, value) - probability, 1e-12, upper, xtol=1e-10)
+        )
     return math.sqrt(max(found, 0.0) * factor / (n * df))
 
 

@@ -89,6 +89,7 @@ def fitted_population(fit: ConfirmatoryFit, group: int = 0) -> Population:
     Parameters
     ----------
     fit : ConfirmatoryFit
+        The fitted model.
     group : int
         Number of the group, from 0.
 
@@ -205,9 +206,11 @@ def draw_rows(
     Parameters
     ----------
     population : Population
+        Where they come from.
     n : int
         Respondents.
     rng : numpy Generator
+        Source of all randomness.
     observed : bool ndarray (m, k), optional
         Patterns of answers, False where one is missing. With m = n row by row, otherwise each respondent gets one of them at random;
         answers are missing completely at random either way.
@@ -273,8 +276,10 @@ def draw_data(
         covariances, means = draw_moments(rng, population.covariance, population.mean, n, 1)
         return _from_moments(population, covariances[0], means[0], n)
     rows = draw_rows(population, n, rng, observed=observed)
-    missing = "listwise" if observed is None or estimator not in {"ML", "MLR"} else "fiml"
-    return prepare_data(rows, population.items, estimator=estimator, missing=missing)
+    incomplete = observed is not None and estimator in {"ML", "MLR"}
+    return prepare_data(
+        rows, population.items, estimator=estimator, missing="fiml" if incomplete else "listwise"
+    )
 
 
 def exact_data(population: Population, n: int) -> FittingData:

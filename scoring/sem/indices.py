@@ -7,13 +7,12 @@ import numpy as np
 
 from scoring.sem.data import FittingData, alone_moments, model_without_factors, point_of
 from scoring.sem.fit import Test
-from scoring.sem.likelihood import NormalProblem, expected_information
+from scoring.sem.likelihood import NormalProblem, expected_information, invert_information
 from scoring.sem.matrices import Array, CompiledModel, compile_model
 from scoring.sem.ordinal import OrdinalProblem, gamma_of
-from scoring.sem.robust import score_products
 
 # Beyond this many items the matrices of pairs of moments outgrow what an index is worth.
-_LARGEST: Final = 60
+LARGEST_ROBUST: Final = 60
 
 
 def correct_for_missing(
@@ -25,7 +24,7 @@ def correct_for_missing(
     of freedom: Zhang & Savalei (2023), versions 3 (with robust errors) and 6 (normal theory),
     https://doi.org/10.1080/10705511.2022.2077644. R: `cfi.robust` of lavaan 0.6-14.
     """
-    if len(data.items) > _LARGEST or test.df <= 0:
+    if len(data.items) > LARGEST_ROBUST or test.df <= 0:
         return test, baseline
     saturated, point = data.saturated_problem
     try:
@@ -66,12 +65,11 @@ def _missing_correction(
         factors = saturated.model.derivatives(point, group)
         part = share * expected_information(factors, np.linalg.inv(covariance))
         complete[np.ix_(factors.index, factors.index)] += part
-    whole = saturated.hessian(point)
-    inverse = np.linalg.inv(whole)
+    whole, inverse, products = data.saturated_matrices
     jacobian = _moment_jacobian(problem.model, x, saturated.model)
     projector = jacobian @ np.linalg.solve(jacobian.T @ whole @ jacobian, jacobian.T)
     if data.estimator == "MLR":
-        gamma = inverse @ score_products(saturated, point) @ inverse
+        gamma = inverse @ products @ inverse
         rest = np.eye(len(whole)) - projector @ whole
         correction = float(np.einsum("ij,ji->", rest.T @ complete @ rest, gamma))
     else:
@@ -121,11 +119,14 @@ def correct_for_ordinal(problem: OrdinalProblem, x: Array, test: Test, baseline:
     n_groups = len(problem.groups)
     plain = n_groups * pairs - len(structural) == test.df
     definite = all(np.linalg.eigvalsh(group.correlations)[0] > 1.5e-8 for group in problem.groups)
-    if k > _LARGEST or test.df <= 0 or not plain or not definite:
+    if k > LARGEST_ROBUST or test.df <= 0 or not plain or not definite:
         return test, baseline
     statistic, null, c_null = 0.0, 0.0, 0.0
     first, second = np.triu_indices(k, 1)
-    information = np.linalg.inv(problem.information(x))
+    try:
+        information = invert_information(problem.information(x))
+    except np.linalg.LinAlgError:
+        return test, baseline
     whole, cross, middle, outer = 0.0, *(np.zeros((problem.model.n_free,) * 2) for _ in range(3))
     for group, moments in enumerate(problem.groups):
         share = float(problem.shares[group])

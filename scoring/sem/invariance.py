@@ -440,14 +440,19 @@ class _Runner:
         self.strict_limits = data.n_used <= REFERENCE_BELOW or self.unequal
 
     def fit(
-        self, step: Step, freed: Mapping[str, frozenset[Constraint]], remarks: list[Note]
+        self,
+        step: Step,
+        freed: Mapping[str, frozenset[Constraint]],
+        remarks: list[Note],
+        *,
+        thorough: bool = True,
     ) -> ConfirmatoryFit | None:
         """One step's model, None with a note when it cannot be estimated (the configural one raises)."""
         specification = self.layout.specify(self.layout.steps[step], freed)
         if step == "configural":
             return fit_specification(self.data, specification)
         try:
-            return fit_specification(self.data, specification)
+            return fit_specification(self.data, specification, thorough=thorough)
         except ScoringError as problem:
             remarks.append(Note("invariance.failed", _FAILED, {"step": step, "problem": str(problem)}))
             return None
@@ -522,7 +527,7 @@ class _Runner:
         found = [steps[0]]
         for step in order[1:]:
             while True:
-                fit = self.fit(step, freed, remarks)
+                fit = self.fit(step, freed, remarks, thorough=False)
                 judged = self.judge(step, fit, found[-1].fit, tuple(freed))
                 if judged.holds is not False or fit is None:
                     break

@@ -8,15 +8,16 @@ Information is half the second derivative of F, per respondent.
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import Final, Literal
 
 import numpy as np
 
-from scoring.sem.matrices import Array, CompiledModel, Factors, gather
+from scoring.sem.matrices import ALPHA, BETA, LAMBDA, PSI, Array, CompiledModel, Factors, gather
 from scoring.sem.moments import GroupMoments, pattern_inverses
 
 Estimator = Literal["ML", "GLS", "ULS"]
+_DEFINITE: Final = 1e-13
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,9 @@ class NormalProblem:
     model: CompiledModel
     groups: Sequence[GroupMoments]
     estimator: Estimator = "ML"
+    _kept: dict[int, tuple[bytes, _Point]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     @property
     def n(self) -> int:
@@ -133,7 +137,16 @@ class NormalProblem:
         return implied if self.model.specification.mean_structure else self.groups[group].mean
 
     def _point(self, x: Array, group: int) -> _Point:
-        """Everything about a group that the derivatives of its discrepancy need."""
+        """Everything about a group that the derivatives of its discrepancy need; the last point is kept for the next question."""
+        key = x.tobytes()
+        known = self._kept.get(group)
+        if known is None or known[0] != key:
+            known = (key, self._find_point(x, group))
+            self._kept[group] = known
+        return known[1]
+
+    def _find_point(self, x: Array, group: int) -> _Point:
+        """The discrepancy of a group and its derivatives by Sigma and mu."""
         covariance, mean = self.model.moments(x, group)
         moments = self.groups[group]
         weight = moments.counts / moments.n
@@ -153,15 +166,35 @@ class NormalProblem:
         )
 
     def _curvature(self, x: Array, group: int, point: _Point) -> Array:
-        """The part of the observed information that comes from second derivatives of the moments.
+        """The part of the observed information that comes from second derivatives of the moments."""
+        cells = self.model.cells[group]
+        if len(cells.filled[BETA]):
+            return self._numeric_curvature(x, group, point)
+        found, free, places = self.model.matrices(x, group), cells.free, cells.places
+        row, column = cells.row[free], cells.column[free]
+        G, H = point.by_covariance, point.by_covariance @ found.loadings
+        result = np.zeros((len(free), len(free)))
+        loading, spread, mean = places[LAMBDA], places[PSI], places[ALPHA]
+        i, j = row[loading], column[loading]
+        # Two loadings: Sigma holds lambda_ij phi_jl lambda_kl.
+        result[np.ix_(loading, loading)] = G[np.ix_(i, i)] * found.factor_covariances[np.ix_(j, j)]
+        # A loading and a factor covariance: c (e_i lambda_l' + lambda_l e_i') where the factor is one of the two.
+        k, m = row[spread], column[spread]
+        c = np.where(k == m, 0.5, 1.0)
+        cross = c * ((j[:, None] == k) * H[np.ix_(i, m)] + (j[:, None] == m) * H[np.ix_(i, k)])
+        # A loading and the mean of its factor.
+        shift = 0.5 * (j[:, None] == row[mean]) * point.by_mean[i][:, None]
+        for other, block in ((spread, cross), (mean, shift)):
+            result[np.ix_(loading, other)] = block
+            result[np.ix_(other, loading)] = block.T
+        return gather(result, cells.index[free], self.model.n_free)
 
-        The moments are polynomials of each single parameter of at most second degree (without paths between factors), so that
-        central differences with the derivatives of F by Sigma and mu held fixed are exact up to rounding.
-        """
+    def _numeric_curvature(self, x: Array, group: int, point: _Point) -> Array:
+        """The same for models with paths between factors, by central differences with dF/dSigma and dF/dmu held fixed."""
         n_free = self.model.n_free
         result = np.zeros((n_free, n_free))
         for column in range(n_free):
-            step = 1e-3 * max(1.0, abs(x[column])) if abs(x[column]) > 1e-8 else 1e-3
+            step = 1e-4 * max(1.0, abs(x[column]))
             ends = []
             for sign in (1.0, -1.0):
                 moved = x.copy()
@@ -170,6 +203,21 @@ class NormalProblem:
                 ends.append(gather(_contract(factors, point), factors.index, n_free))
             result[:, column] = (ends[0] - ends[1]) / (4.0 * step)
         return result
+
+
+def invert_information(information: Array) -> Array:
+    """Return the inverse of an information matrix.
+
+    Raises LinAlgError where it is not positive definite (up to rounding, in the units of its diagonal): the point is no minimum,
+    or not the only one, and variances from the inverse would be negative or without end.
+    """
+    if not len(information):
+        return information
+    size = np.sqrt(np.clip(np.diagonal(information), 1e-300, None))
+    scaled = information / np.outer(size, size)
+    if not np.isfinite(scaled).all() or np.linalg.eigvalsh(scaled)[0] <= _DEFINITE:
+        raise np.linalg.LinAlgError
+    return np.linalg.inv(scaled) / np.outer(size, size)
 
 
 def saturated_discrepancy(moments: GroupMoments) -> float:

@@ -6,6 +6,7 @@ products of derivatives then need matrices of parameters only, never of pairs of
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -31,6 +32,21 @@ class Cells:
     column: Array
     index: Array
     fixed: Array
+
+    @cached_property
+    def filled(self) -> dict[int, Array]:
+        """The elements of each matrix."""
+        return {kind: np.flatnonzero(self.kind == kind) for kind in range(TAU + 1)}
+
+    @cached_property
+    def free(self) -> Array:
+        """The free elements."""
+        return np.flatnonzero(self.index >= 0)
+
+    @cached_property
+    def places(self) -> dict[int, Array]:
+        """For each matrix, which of the free elements are its own."""
+        return {kind: np.flatnonzero(self.kind[self.free] == kind) for kind in range(TAU + 1)}
 
 
 @dataclass(frozen=True)
@@ -88,7 +104,8 @@ class CompiledModel:
     def matrices(self, x: Array, group: int) -> Matrices:
         """Return the matrices of a group at the free parameters `x`."""
         cells = self.cells[group]
-        values = np.where(cells.index >= 0, x[cells.index], cells.fixed)
+        values = cells.fixed.copy()
+        values[cells.free] = x[cells.index[cells.free]]
         p, m = len(self.specification.items), len(self.specification.factors)
         built = {
             LAMBDA: np.zeros((p, m)),
@@ -100,11 +117,13 @@ class CompiledModel:
             TAU: np.zeros((len(self.threshold_item[group]), 1)),
         }
         for kind, matrix in built.items():
-            chosen = cells.kind == kind
+            chosen = cells.filled[kind]
+            if len(chosen) == 0:
+                continue
             matrix[cells.row[chosen], cells.column[chosen]] = values[chosen]
             if kind in _SYMMETRIC:
                 matrix[cells.column[chosen], cells.row[chosen]] = values[chosen]
-        spread = np.eye(m) if not built[BETA].any() else np.linalg.inv(np.eye(m) - built[BETA])
+        spread = np.eye(m) if len(cells.filled[BETA]) == 0 else np.linalg.inv(np.eye(m) - built[BETA])
         return Matrices(
             built[LAMBDA], built[PSI], built[THETA], built[BETA], built[NU][:, 0], built[ALPHA][:, 0],
             built[TAU][:, 0], spread,
@@ -122,8 +141,8 @@ class CompiledModel:
     def derivatives(self, x: Array, group: int) -> Factors:
         """Return the derivatives of the implied moments of a group by its free elements."""
         found, cells = self.matrices(x, group), self.cells[group]
-        free = np.flatnonzero(cells.index >= 0)
-        kind, row, column = cells.kind[free], cells.row[free], cells.column[free]
+        free, places = cells.free, cells.places
+        row, column = cells.row[free], cells.column[free]
         p, q = len(self.specification.items), len(free)
         total = found.loadings @ found.spread
         common = total @ found.factor_covariances @ found.spread.T
@@ -132,23 +151,21 @@ class CompiledModel:
         U, V, M = np.zeros((q, p)), np.zeros((q, p)), np.zeros((q, p))
         T = np.zeros((q, len(self.threshold_item[group])))
         c = np.ones(q)
-        at = kind == LAMBDA
+        at = places[LAMBDA]
         U[at], V[at] = unit[row[at]], common[:, column[at]].T
         M[at] = unit[row[at]] * means[column[at], None]
-        at = kind == PSI
+        at = places[PSI]
         U[at], V[at] = total[:, row[at]].T, total[:, column[at]].T
-        at = kind == THETA
+        c[at] = np.where(row[at] == column[at], 0.5, 1.0)
+        at = places[THETA]
         U[at], V[at] = unit[row[at]], unit[column[at]]
-        at = kind == BETA
+        c[at] = np.where(row[at] == column[at], 0.5, 1.0)
+        at = places[BETA]
         U[at], V[at] = total[:, row[at]].T, common[:, column[at]].T
         M[at] = total[:, row[at]].T * means[column[at], None]
-        at = kind == NU
-        M[at] = unit[row[at]]
-        at = kind == ALPHA
-        M[at] = total[:, row[at]].T
-        at = np.flatnonzero(kind == TAU)
-        T[at, row[at]] = 1.0
-        c[np.isin(kind, _SYMMETRIC) & (row == column)] = 0.5
+        M[places[NU]] = unit[row[places[NU]]]
+        M[places[ALPHA]] = total[:, row[places[ALPHA]]].T
+        T[places[TAU], row[places[TAU]]] = 1.0
         return Factors(U, V, c, M, T, cells.index[free])
 
 

@@ -89,7 +89,7 @@ class Standardized:
         return correlations * np.outer(self.sd, self.sd)
 
 
-def standardize(model: CompiledModel, x: Array) -> Standardized:
+def standardize_model(model: CompiledModel, x: Array) -> Standardized:
     """Return a model at its estimate in standard deviations.
 
     Raises

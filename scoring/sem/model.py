@@ -10,7 +10,7 @@ from scoring.errors import ScoringError
 Operator = Literal["=~", "~~", "~1", "~", "|", "~*~"]
 Scaling = Literal["marker", "unit_variance"]
 OPERATORS: Final = ("=~", "~~", "~")
-_NAME: Final = re.compile(r"[A-Za-z_.][\w.]*")
+_NAME: Final = re.compile(r"[^\W\d][\w.]*|\.[\w.]*")
 _NUMBER: Final = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 
 
@@ -232,7 +232,19 @@ def specify(
     Returns
     -------
     Specification
+
+    Raises
+    ------
+    ScoringError
+        `sem.scaling`: no such scaling.
     """
+    if scaling not in {"marker", "unit_variance"}:
+        raise ScoringError(
+            "sem.scaling",
+            "There is no scaling “%(scaling)s” of factors.",
+            "Use 'marker' or 'unit_variance'.",
+            scaling=str(scaling),
+        )
     found: dict[tuple[str, str, str, int], Parameter] = {}
     for group in range(n_groups):
         for parameter in _defaults(model, scaling, mean_structure, thresholds, theta):
@@ -241,10 +253,24 @@ def specify(
             placed = replace(parameter, group=group)
             known = found.get(placed.key)
             if known is not None and parameter.free and parameter.label and not known.free:
-                placed = replace(known, label="")
+                placed = replace(known, label=parameter.label)
             found[placed.key] = placed
     return Specification(
-        model.items, tuple(model.factors), tuple(found.values()), n_groups, thresholds is not None, theta
+        model.items,
+        tuple(model.factors),
+        _fix_alike(found.values()),
+        n_groups,
+        thresholds is not None,
+        theta,
+    )
+
+
+def _fix_alike(parameters: Iterable[Parameter]) -> tuple[Parameter, ...]:
+    """The parameters with those fixed that share a label with a fixed one, such as a marker."""
+    chosen = tuple(parameters)
+    fixed = {p.label: p.value for p in chosen if p.label and not p.free}
+    return tuple(
+        replace(p, free=False, value=fixed[p.label]) if p.free and p.label in fixed else p for p in chosen
     )
 
 
@@ -345,4 +371,11 @@ def as_model(model: ConfirmatoryModel | Mapping[str, Sequence[str]] | str) -> Co
         return model
     if isinstance(model, str):
         return ConfirmatoryModel.parse(model)
+    if not isinstance(model, Mapping):
+        raise ScoringError(
+            "sem.model",
+            "This is no model: %(given)s.",
+            "Pass a mapping factor -> items, or a text such as “trust =~ t1 + t2 + t3”.",
+            given=repr(model)[:60],
+        )
     return ConfirmatoryModel({str(name): tuple(items) for name, items in model.items()})

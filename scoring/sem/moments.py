@@ -182,7 +182,14 @@ def saturate(observed: Array, counts: Array, means: Array, covariances: Array) -
     scale = np.sqrt(spread)
 
     def step(point: tuple[Array, Array]) -> tuple[Array, Array]:
-        return _em_step(point, observed, weight, means, covariances)
+        try:
+            return _em_step(point, observed, weight, means, covariances)
+        except np.linalg.LinAlgError:
+            raise ScoringError(
+                "sem.singular",
+                "Some items can be computed exactly from others in the rows where they were answered together.",
+                "Leave out items that repeat one another or that hardly anybody answered.",
+            ) from None
 
     point = (mean, covariance)
     for _ in range(_EM_STEPS):
@@ -223,21 +230,57 @@ def _em_step(
     return new_mean, (new + new.T) / 2.0
 
 
-def split_groups(items: pd.DataFrame, groups: pd.Series | None) -> tuple[tuple[str, ...], list[np.ndarray]]:
-    """Return the groups' names in order of appearance in sorted order of first rows, and the row numbers of each."""
-    if groups is None:
-        return ("",), [np.arange(len(items))]
-    if len(groups) != len(items):
+def align_labels(items: pd.DataFrame, labels: pd.Series, kind: str) -> pd.Series:
+    """Return the labels of the rows, `kind` being "groups" or "clusters".
+
+    Raises
+    ------
+    ScoringError
+        `sem.groups` or `sem.clusters`: another number of labels than rows, or labels that follow another index than the rows, so
+        that it is not said which label belongs to which row.
+    """
+    if len(labels) != len(items):
         raise ScoringError(
-            "sem.groups",
-            "There are %(groups)d group labels for %(rows)d rows.",
-            "Give every row one group.",
-            groups=len(groups),
+            f"sem.{kind}",
+            "There are %(labels)d labels of %(kind)s for %(rows)d rows.",
+            "Give every row one label.",
+            labels=len(labels),
+            kind=kind,
             rows=len(items),
         )
-    labels = groups.to_numpy(dtype=object)
+    if not isinstance(labels, pd.Series):
+        return pd.Series(labels, index=items.index, dtype=object)
+    if not labels.index.equals(items.index):
+        raise ScoringError(
+            f"sem.{kind}",
+            "The labels of %(kind)s follow another index than the rows.",
+            "Take them from the same table, or put them in its order with reindex().",
+            kind=kind,
+        )
+    return labels
+
+
+def split_groups(items: pd.DataFrame, groups: pd.Series | None) -> tuple[tuple[str, ...], list[np.ndarray]]:
+    """Return the groups' names in the order of their first rows, and the row numbers of each.
+
+    Raises
+    ------
+    ScoringError
+        `sem.groups`: see `align_labels`; or two labels that are written alike, such as 1 and "1".
+    """
+    if groups is None:
+        return ("",), [np.arange(len(items))]
+    labels = align_labels(items, groups, "groups").to_numpy(dtype=object)
     known = list(dict.fromkeys(label for label in labels if not pd.isna(label)))
-    return tuple(str(label) for label in known), [np.flatnonzero(labels == label) for label in known]
+    names = tuple(str(label) for label in known)
+    if len(set(names)) < len(names):
+        raise ScoringError(
+            "sem.groups",
+            "Two groups are both written “%(label)s”.",
+            "Make all labels text, or all numbers.",
+            label=next(name for name in names if names.count(name) > 1),
+        )
+    return names, [np.flatnonzero(labels == label) for label in known]
 
 
 def drop_rows(values: np.ndarray, *, listwise: bool) -> np.ndarray:

@@ -12,7 +12,7 @@ from scoring.errors import Note
 from scoring.sem import fit as fitting
 from scoring.sem.data import FittingData, Problem
 from scoring.sem.fit import FitMeasures
-from scoring.sem.indices import correct_for_missing, correct_for_ordinal
+from scoring.sem.indices import LARGEST_ROBUST, correct_for_missing, correct_for_ordinal
 from scoring.sem.likelihood import NormalProblem
 from scoring.sem.matrices import Array, CompiledModel
 from scoring.sem.model import Specification
@@ -29,6 +29,9 @@ _NOT_CONVERGED = N_(
 _HEYWOOD = N_(
     "The residual variance of %(item)s is negative: the model is wrong or the sample too small for it (Heywood case)."
 )
+_FACTOR_VARIANCE = N_(
+    "The variance of factor %(factor)s is negative: its items do not go together, and it has no standardized values."
+)
 _FACTORS = N_("The covariances of the factors are not positive definite: two factors may be one.")
 _SMALL = N_(
     "With %(n)d respondents (below %(minimum)d) fit is descriptive only; a true model is often rejected."
@@ -36,6 +39,13 @@ _SMALL = N_(
 _SATURATED = N_("The model has no degrees of freedom, so its fit cannot be tested.")
 _FEW_DF = N_("RMSEA is not interpreted below %(minimum)d degrees of freedom.")
 _ULS = N_("Unweighted least squares gives no standard errors here; use MLR or WLSMV where they are needed.")
+_NO_SCALED = N_(
+    "The correction of chi-square cannot be computed at the solution; read the plain statistic with caution."
+)
+_NO_ROBUST = N_(
+    "The robust versions of CFI, TLI and RMSEA are not defined here: thresholds or intercepts are constrained, the correlations are "
+    "not positive definite, or there are more than %(most)d items."
+)
 _NO_ERRORS = N_("The information matrix cannot be inverted at the solution, so there are no standard errors.")
 
 
@@ -85,9 +95,14 @@ class ConfirmatoryFit:
 
     def loadings(self, group: int = 0, *, standardized: bool = False) -> pd.DataFrame:
         """Return the loadings of a group, items x factors; standardized in factors and items where asked."""
-        return self._table(
-            "=~", group, "std_all" if standardized else "estimate", rows="right", columns="left"
+        column = "std_all" if standardized else "estimate"
+        table = pd.DataFrame(
+            0.0, index=list(self.specification.items), columns=list(self.specification.factors)
         )
+        chosen = self.parameters["operator"].eq("=~") & self.parameters["group"].eq(self.group_labels[group])
+        for row in self.parameters[chosen].to_dict("records"):
+            table.loc[row["right"], row["left"]] = row[column]
+        return table
 
     def factor_correlations(self, group: int = 0) -> pd.DataFrame:
         """Return the correlations of the factors in a group."""
@@ -103,27 +118,23 @@ class ConfirmatoryFit:
         covariance, mean = self.problem.model.moments(self.x, group)
         return pd.DataFrame(covariance, index=names, columns=names), pd.Series(mean, index=names)
 
-    def _table(self, operator: str, group: int, value: str, *, rows: str, columns: str) -> pd.DataFrame:
-        """One kind of parameter as a matrix, 0 where there is none."""
-        chosen = self.parameters[
-            (self.parameters["operator"] == operator) & (self.parameters["group"] == self.group_labels[group])
-        ]
-        table = chosen.pivot_table(index=rows, columns=columns, values=value, sort=False, aggfunc="first")
-        return table.reindex(
-            index=list(self.specification.items), columns=list(self.specification.factors)
-        ).fillna(0.0)
-
 
 def report_fit(
-    data: FittingData, problem: Problem, optimum: Optimum, covariance: Array | None, df: int
+    data: FittingData,
+    problem: Problem,
+    optimum: Optimum,
+    covariance: Array | None,
+    df: int,
+    *,
+    thorough: bool = True,
 ) -> ConfirmatoryFit:
-    """Return everything about a fit that a reader wants to see."""
+    """Return everything about a fit that a reader wants to see; without `thorough` no robust indices."""
     model, x = problem.model, optimum.x
     proper, notes = _check_proper(model, x)
     notes = [*data.notes, *notes]
     if not optimum.converged:
         notes.append(Note("sem.converged", _NOT_CONVERGED))
-    if covariance is None:
+    if covariance is None and thorough:
         notes.append(Note("sem.errors", _ULS if data.estimator == "ULS" else _NO_ERRORS))
     if data.n_used < CFA_DESCRIPTIVE:
         notes.append(Note("sem.small", _SMALL, {"n": data.n_used, "minimum": CFA_DESCRIPTIVE}))
@@ -131,9 +142,15 @@ def report_fit(
         notes.append(Note("sem.saturated_model", _SATURATED))
     elif df < fitting.RMSEA_MINIMUM_DF:
         notes.append(Note("sem.few_df", _FEW_DF, {"minimum": fitting.RMSEA_MINIMUM_DF}))
+    measures = _measure(data, problem, x, df, thorough=thorough)
+    robust = thorough and data.estimator in {"MLM", "MLR", "WLSMV"}
+    if df > 0 and robust and measures.chi_square_scaled is None:
+        notes.append(Note("sem.scaled", _NO_SCALED))
+    elif df > 0 and (robust or (thorough and data.incomplete)) and measures.cfi_robust is None:
+        notes.append(Note("sem.robust", _NO_ROBUST, {"most": LARGEST_ROBUST}))
     return ConfirmatoryFit(
         parameters=_parameter_table(data, model, x, covariance),
-        measures=_measure(data, problem, x, df),
+        measures=measures,
         estimator=data.estimator,
         group_labels=data.labels,
         group_sizes=data.group_sizes,
@@ -164,8 +181,16 @@ def _check_proper(model: CompiledModel, x: Array) -> tuple[bool, list[Note]]:
             for item, value in zip(model.specification.items, residuals, strict=True)
             if value < 0.0
         ]
-        if len(model.specification.factors) and np.linalg.eigvalsh(found.factor_covariances)[0] < -1e-9:
-            notes.append(Note("sem.factors", _FACTORS))
+        variances = np.diagonal(found.factor_covariances)
+        negative = [
+            name for name, value in zip(model.specification.factors, variances, strict=True) if value < 0
+        ]
+        notes += [Note("sem.factor_variance", _FACTOR_VARIANCE, {"factor": name}) for name in negative]
+        if len(variances) and not negative:
+            # In units of the factors' own, so that the items' units do not matter.
+            sd = np.sqrt(np.where(variances > 0, variances, 1.0))
+            if np.linalg.eigvalsh(found.factor_covariances / np.outer(sd, sd))[0] < -1e-9:
+                notes.append(Note("sem.factors", _FACTORS))
     return not notes, notes
 
 
@@ -226,14 +251,15 @@ def _to_correlations(covariance: Array) -> Array:
     return np.asarray(covariance / np.outer(sd, sd))
 
 
-def _measure(data: FittingData, problem: Problem, x: Array, df: int) -> FitMeasures:
+def _measure(data: FittingData, problem: Problem, x: Array, df: int, *, thorough: bool) -> FitMeasures:
     """Chi-square and every index that the estimator has."""
     specification = problem.model.specification
     means, n_groups = specification.mean_structure, len(data.groups)
     test, baseline = data.test(problem, x, df), data.baseline(means=means)
     if isinstance(problem, OrdinalProblem):
-        test, baseline = correct_for_ordinal(problem, x, test, baseline)
-    elif data.incomplete:
+        if thorough:
+            test, baseline = correct_for_ordinal(problem, x, test, baseline)
+    elif data.incomplete and thorough:
         test, baseline = correct_for_missing(data, problem, x, test, baseline)
     found = fitting.indices(test, baseline, problem.n, n_groups)
     implied = [problem.model.moments(x, group) for group in range(n_groups)]

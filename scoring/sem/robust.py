@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scoring.sem.likelihood import NormalProblem
+from scoring.sem.likelihood import NormalProblem, invert_information
 from scoring.sem.matrices import Array, gather
 
 
@@ -29,17 +29,18 @@ def score_products(problem: NormalProblem, x: Array) -> Array:
     return total / problem.n
 
 
-def huber_white(problem: NormalProblem, x: Array, saturated: float) -> Correction:
+def huber_white(
+    problem: NormalProblem, x: Array, saturated: float, *, structured: bool = False
+) -> Correction:
     """Return the sandwich with the observed information and the trace of Yuan and Bentler's test in Mplus' version.
 
-    `saturated` is tr(B1 A1^-1) of the saturated model. References: Yuan & Bentler (2000), https://doi.org/10.1111/0081-1750.00078;
+    `saturated` is tr(B1 A1^-1) of the saturated model. With `structured` the test (not the errors) takes the information of the
+    saturated model at the model's moments, as R does for clusters without `estimator = "MLR"`. References: Yuan & Bentler (2000), https://doi.org/10.1111/0081-1750.00078;
     Asparouhov & Muthen (2005). R: lavaan `estimator = "MLR"`.
     """
-    inverse = np.linalg.inv(problem.hessian(x))
+    inverse = invert_information(problem.hessian(x))
     products = score_products(problem, x)
-    # With clusters R takes the information of the saturated model, at the model's moments, for the test (not for the errors).
-    clustered = any(moments.clusters is not None for moments in problem.groups)
-    weight = np.linalg.inv(problem.hessian(x, curvature=False)) if clustered else inverse
+    weight = invert_information(problem.hessian(x, curvature=False)) if structured else inverse
     own = float(np.einsum("ij,ji->", products, weight))
     return Correction(inverse @ products @ inverse, saturated - own, saturated, own)
 
@@ -51,7 +52,7 @@ def satorra_bentler(problem: NormalProblem, x: Array) -> Correction:
     Mahalanobis distances under the implied covariances, and `Delta' A Gamma A Delta` the covariance of the rows' scores.
     Reference: Satorra & Bentler (1994), in von Eye & Clogg (eds.), Latent variables analysis. R: lavaan `estimator = "MLM"`.
     """
-    inverse = np.linalg.inv(problem.information(x))
+    inverse = invert_information(problem.information(x))
     total = np.zeros((problem.model.n_free,) * 2)
     whole = 0.0
     means = problem.model.specification.mean_structure
@@ -77,24 +78,11 @@ def satorra_bentler(problem: NormalProblem, x: Array) -> Correction:
     return Correction(inverse @ total @ inverse, whole - float(np.einsum("ij,ji->", total, inverse)))
 
 
-def saturated_trace(problem: NormalProblem, saturated: NormalProblem | None, x: Array | None) -> float:
-    """Return tr(B1 A1^-1) of the saturated model.
+def saturated_trace(problem: NormalProblem) -> float:
+    """Return tr(B1 A1^-1) of the saturated model for complete data without clusters.
 
-    For complete data without clusters this is Mardia's kurtosis in other words: per row
-    `((d' S^-1 d)^2 - 2 d' S^-1 d + p) / 2`, and p more where means are modelled. Otherwise the saturated problem at its estimate x
-    is needed.
+    This is Mardia's kurtosis in other words: per row `((d' S^-1 d)^2 - 2 d' S^-1 d + p) / 2`, and p more where means are modelled.
     """
-    if saturated is not None and x is not None:
-        inverse = np.linalg.inv(saturated.hessian(x))
-        total = 0.0
-        for group, moments in enumerate(saturated.groups):
-            part = _group_products(saturated, x, group)
-            share = moments.n / saturated.n
-            rows = _rows_of(saturated, group)
-            total += (
-                float(np.einsum("ij,ji->", part[np.ix_(rows, rows)], inverse[np.ix_(rows, rows)])) * share
-            )
-        return total
     total = 0.0
     for moments in problem.groups:
         if moments.rows is None:
@@ -106,12 +94,6 @@ def saturated_trace(problem: NormalProblem, saturated: NormalProblem | None, x: 
         if problem.model.specification.mean_structure:
             total += float(distance.mean())
     return total
-
-
-def _rows_of(problem: NormalProblem, group: int) -> Array:
-    """The free parameters that belong to a group."""
-    index = problem.model.cells[group].index
-    return np.unique(index[index >= 0])
 
 
 def _group_products(problem: NormalProblem, x: Array, group: int) -> Array:

@@ -48,7 +48,9 @@ def _group_starts(
         variance = next((p for p in parameters if p.key == (factor, "~~", factor, group)), None)
         scale = 1.0
         if fixed:
-            scale = abs(fixed[0][1] / (fixed[0][0].value or 1.0)) or 1.0
+            ratio = float(fixed[0][1] / (fixed[0][0].value or 1.0)) or 1.0
+            # The factor points where its fixed loading says, which need not be where its first item does.
+            loadings, scale = loadings * np.sign(ratio), abs(ratio)
         elif variance is not None and not variance.free and variance.value:
             scale = float(np.sqrt(variance.value))
         for parameter, size in zip(shown, loadings, strict=True):
