@@ -1,6 +1,5 @@
 """Exploratory factor analysis: adequacy, number of factors, extraction and rotation, and what follows from a solution."""
 
-import warnings
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -127,9 +126,11 @@ def fit_factors(
     Missing data: listwise drops rows with a missing answer; pairwise takes all who answered both items, and tests count the
     fewest respondents behind any correlation.
 
-    minres starts at factor_analyzer's uniquenesses, which are right to about 1e-5, ml at the end of the path that R's programs
-    take; both are polished by Newton's method. Uniquenesses stay between .005 and 1. Twenty random starts look for lower minima;
-    one that is found is noted, and taken only when `minimum` says so: with too many factors it often lies at a bound, and R's
+    minres starts at squared multiple correlations, ml at the end of the path that R's programs take; both are solved by Newton's
+    method with exact second derivatives. factor_analyzer's minres loadings are right too (to about 1e-5, kept as a test), but its
+    optimizer takes as long as all of this, and the bootstrap of loadings needs ours anyway. Uniquenesses stay between .005 and 1.
+    Where one is near its bound, twenty random starts look for lower minima; one that is found is noted, and taken only when
+    `minimum` says so: with too many factors it often lies at a bound, and R's
     programs stop at the usual one. Not used: factor_analyzer's rotation. It sorts the factors of an oblique rotation but not
     `phi_` (wrong by up to .5 with five factors), and ignores phi in communalities and explained variance.
 
@@ -230,20 +231,21 @@ def _extract(
     matrix: FloatArray, k_factors: int, method: Method, minimum: Minimum
 ) -> tuple[Extraction, float | None]:
     """The solution at the minimum asked for, and the objective of a lower one if random starts found it."""
-    if method == "ml":
-        start = descend_likelihood(matrix, k_factors)
-    else:
-        start = np.concatenate([_start_minres(matrix, k_factors), start_uniquenesses(matrix[None])])
-    random = np.random.default_rng(0).uniform(0.05, 0.95, size=(_EXTRA_STARTS, len(matrix)))
+    start = descend_likelihood(matrix, k_factors) if method == "ml" else start_uniquenesses(matrix[None])
     usual = extract_factors(np.broadcast_to(matrix, (len(start), *matrix.shape)), k_factors, method, start)
-    # The objective is flat where the search ends, so a rough stop shows its level.
-    others = extract_factors(
-        np.broadcast_to(matrix, (_EXTRA_STARTS, *matrix.shape)), k_factors, method, random, tolerance=_ROUGH
-    )
     best = int(np.where(usual.converged, usual.objective, np.inf).argmin())
     only = slice(best, best + 1)
     chosen = Extraction(
         usual.uniquenesses[only], usual.loadings[only], usual.objective[only], usual.converged[only]
+    )
+    smooth = bool(chosen.converged[0]) and float(chosen.uniquenesses.min()) > 1.0 - HEYWOOD
+    if smooth and minimum == "usual":
+        # Other minima come with loadings near 1; where there are none a search would only cost time.
+        return chosen, None
+    random = np.random.default_rng(0).uniform(0.05, 0.95, size=(_EXTRA_STARTS, len(matrix)))
+    # The objective is flat where the search ends, so a rough stop shows its level.
+    others = extract_factors(
+        np.broadcast_to(matrix, (_EXTRA_STARTS, *matrix.shape)), k_factors, method, random, tolerance=_ROUGH
     )
     objective = np.where(others.converged, others.objective, np.inf)
     lowest = int(objective.argmin())
@@ -253,22 +255,6 @@ def _extract(
         return chosen, float(objective[lowest])
     start = others.uniquenesses[lowest : lowest + 1]
     return extract_factors(matrix[None], k_factors, method, start), None
-
-
-def _start_minres(matrix: FloatArray, k_factors: int) -> FloatArray:
-    """factor_analyzer's uniquenesses, (1, k), or an empty stack when it gives none."""
-    with warnings.catch_warnings():
-        # Its import and the packages under it warn of changes elsewhere; how it ended is judged by our own gradient.
-        warnings.simplefilter("ignore")
-        from factor_analyzer import FactorAnalyzer
-
-        analyzer = FactorAnalyzer(k_factors, rotation=None, method="minres", is_corr_matrix=True)
-        try:
-            analyzer.fit(matrix)
-        except (ValueError, np.linalg.LinAlgError):
-            return np.empty((0, len(matrix)))
-    uniquenesses = 1.0 - (np.asarray(analyzer.loadings_) ** 2).sum(axis=1)
-    return uniquenesses[None] if np.isfinite(uniquenesses).all() else np.empty((0, len(matrix)))
 
 
 def _turn_positive(loadings: FloatArray) -> FloatArray:

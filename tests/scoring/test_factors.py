@@ -739,3 +739,19 @@ def test_intervals_refuse_what_they_cannot_use(change, arguments, code):
         loading_intervals(change(items), solution, **arguments)
 
     assert caught.value.code == code
+
+
+def test_factor_analyzers_unrotated_minres_loadings_are_ours(r_data, r_values):
+    """A second engine for the extraction: only its rotation is not to be trusted."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from factor_analyzer import FactorAnalyzer
+    items, _ = reference(r_data, r_values, "bfi")
+
+    ours = fit_factors(items, 5, rotation="none").loadings.to_numpy()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        analyzer = FactorAnalyzer(5, rotation=None, method="minres", is_corr_matrix=True)
+        analyzer.fit(items.dropna().corr().to_numpy())
+
+    assert np.abs(ours @ ours.T - analyzer.loadings_ @ analyzer.loadings_.T).max() < 1e-4
