@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session
 from instruments.errors import DefinitionError, PinnedVersionError, UnknownInstrumentError
 from instruments.parts import WaveKind
 from surveys.errors import PseudonymKeyError, SurveyError
+from webapp.analyse import analyse
 from webapp.config import DEFAULT_DATABASE_URL, ConfigError, Settings, load_settings
 from webapp.keys import complete_settings
 
@@ -96,6 +97,9 @@ def main(ctx: click.Context) -> None:
     Settings come from VICEVERSA_* environment variables; without any, data live in ./var on SQLite.
     """
     ctx.obj = load_settings(os.environ)
+
+
+main.add_command(analyse)
 
 
 # --- database and users -------------------------------------------------------------------------------------------

@@ -201,19 +201,19 @@ def rmsea_interval(
 def _rmsea_end(chi_square: float, df: float, probability: float, n: int, factor: float) -> float:
     """RMSEA at the noncentrality for which the statistic is the quantile of this probability; 0 where there is none."""
     from scipy.optimize import brentq
-    from scipy.stats import chi2, ncx2, norm
+    from scipy.special import chdtr, chndtr, ndtri
 
-    if chi2.cdf(chi_square, df) < probability:
+    if chdtr(df, chi_square) < probability:
         return 0.0
     if chi_square > _ENORMOUS:
         # The noncentral chi-square's tail is lost to rounding here; its normal limit is exact enough.
-        found = chi_square - df - 2.0 * math.sqrt(chi_square) * float(norm.ppf(probability))
+        found = chi_square - df - 2.0 * math.sqrt(chi_square) * float(ndtri(probability))
     else:
         upper = max(chi_square, 1.0)
-        while ncx2.cdf(chi_square, df, upper) > probability:
+        while chndtr(chi_square, df, upper) > probability:
             upper *= 2.0
         found = float(
-            brentq(lambda value: ncx2.cdf(chi_square, df, value) - probability, 1e-12, upper, xtol=1e-10)
+            brentq(lambda value: chndtr(chi_square, df, value) - probability, 1e-12, upper, xtol=1e-10)
         )
     return math.sqrt(max(found, 0.0) * factor / (n * df))
 

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 import numpy as np
@@ -151,10 +152,16 @@ def _factor_moments(
     return float(found.factor_means[column]), float(found.factor_covariances[column, column])
 
 
+@cache
+def _quadrature() -> tuple[Array, Array]:
+    """Nodes and weights that integrate over a standard normal variable."""
+    nodes, weights = np.polynomial.hermite_e.hermegauss(_NODES)
+    return nodes, weights / weights.sum()
+
+
 def _differ(first: _Curve, later: _Curve) -> tuple[float, float]:
     """Mean squared and mean difference of two curves over the later block's factor (later less first)."""
-    nodes, weights = np.polynomial.hermite_e.hermegauss(_NODES)
-    weights = weights / weights.sum()
+    nodes, weights = _quadrature()
     levels = later.mean + math.sqrt(max(later.factor_variance, 0.0)) * nodes
     gap = later.expected(levels) - first.expected(levels)
     return float(weights @ gap**2), float(weights @ gap)

@@ -102,7 +102,7 @@ def test_no_word_is_cut_off_and_none_lies_on_another(name: str) -> None:
             assert not (shared_x > 1 and shared_y > 4), (text, other)
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", ["scree of two", "loadings", "curves", "shares"])
 def test_every_picture_has_title_and_description_and_is_the_same_each_time(name: str) -> None:
     first, second = (figure_svg(ALL[name](), WORDS) for _ in range(2))
     root = ET.fromstring(first)
