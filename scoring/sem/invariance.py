@@ -26,15 +26,17 @@ VERDICT_FLOOR: Final = 150
 REFERENCE_BELOW: Final = 300
 ANCHORS: Final = 2
 NEGLIGIBLE: Final = 0.10
-ANCHOR_GAP: Final = 0.3
+# By convention; below it the configural model itself is in doubt.
+POOR_CFI: Final = 0.90
 Verdict = Literal["holds", "partial", "broken", "locked", "undetermined"]
 Sight = Literal["groups", "waves", "roles"]
 
 _LOCKED: Final = N_(
     "With %(n)d respondents (below %(minimum)d) no verdict on invariance is given: compare the anchor items only."
 )
-_NO_BASE: Final = N_(
-    "The model does not even fit with nothing held equal (configural), so no step is judged."
+_POOR_BASE: Final = N_(
+    "With nothing held equal the model fits poorly (CFI %(cfi).3f): the steps say what may be held equal, not that the "
+    "model is right."
 )
 _FAILED: Final = N_("The step “%(step)s” could not be estimated: %(problem)s")
 _UNEQUAL: Final = N_(
@@ -411,6 +413,9 @@ def _run(
     if runner.unequal:
         sizes = data.group_sizes
         remarks.append(Note("invariance.unequal", _UNEQUAL, {"smallest": min(sizes), "largest": max(sizes)}))
+    base = None if steps[0].fit is None else _indices(steps[0].fit)[0]
+    if base is not None and base < POOR_CFI:
+        remarks.append(Note("invariance.base", _POOR_BASE, {"cfi": base}))
     reached = _reached(steps)
     freed: dict[str, frozenset[Constraint]] = {}
     partial: tuple[InvarianceStep, ...] = ()
