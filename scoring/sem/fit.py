@@ -201,9 +201,11 @@ def rmsea_interval(
 def _rmsea_end(chi_square: float, df: float, probability: float, n: int, factor: float) -> float:
     """RMSEA at the noncentrality for which the statistic is the quantile of this probability; 0 where there is none."""
     from scipy.optimize import brentq
-    from scipy.special import chdtr, chndtr, ndtri
+    from scipy.special import chndtr, ndtri
 
-    if chdtr(df, chi_square) < probability:
+    nearest = 1e-12
+    # A perfect fit leaves a statistic that rounding may have put below 0.
+    if chi_square <= 0.0 or chndtr(chi_square, df, nearest) <= probability:
         return 0.0
     if chi_square > _ENORMOUS:
         # The noncentral chi-square's tail is lost to rounding here; its normal limit is exact enough.
@@ -213,7 +215,7 @@ def _rmsea_end(chi_square: float, df: float, probability: float, n: int, factor:
         while chndtr(chi_square, df, upper) > probability:
             upper *= 2.0
         found = float(
-            brentq(lambda value: chndtr(chi_square, df, value) - probability, 1e-12, upper, xtol=1e-10)
+            brentq(lambda value: chndtr(chi_square, df, value) - probability, nearest, upper, xtol=1e-10)
         )
     return math.sqrt(max(found, 0.0) * factor / (n * df))
 

@@ -206,9 +206,9 @@ def _place_all(specification: Specification, parameters: list[Parameter]) -> dic
     """Matrix, row and column of each parameter of a group, and the item of each threshold."""
     item = {name: place for place, name in enumerate(specification.items)}
     factor = {name: place for place, name in enumerate(specification.factors)}
-    order = {name: position for position, name in enumerate(specification.items)}
     taus = sorted(
-        (p for p in parameters if p.operator == "|"), key=lambda p: (order.get(p.left, -1), int(p.right[1:]))
+        (p for p in parameters if p.operator == "|" and p.left in item),
+        key=lambda p: (item[p.left], int(p.right[1:])),
     )
     threshold = {(p.left, p.right): place for place, p in enumerate(taus)}
     places = []

@@ -206,6 +206,7 @@ def _parameter_table(
         if covariance is None
         else np.sqrt(np.clip(np.diagonal(covariance), 0.0, None))
     )
+    delta = model.specification.ordinal and not model.specification.theta
     for group, label in enumerate(data.labels):
         scales = scales_of(model, x, group)
         parameters = [p for p in model.specification.parameters if p.group == group]
@@ -215,7 +216,7 @@ def _parameter_table(
             parameters, model.cells[group].index, model.cells[group].fixed, strict=True
         ):
             value = float(x[index]) if index >= 0 else float(fixed)
-            if parameter.operator == "~~" and parameter.left == parameter.right and parameter.left in place:
+            if delta and parameter.operator == "~~" and parameter.left == parameter.right in place:
                 # Under "delta" a residual variance is what the factors leave of 1.
                 row = place[parameter.left]
                 common = found.loadings @ found.spread

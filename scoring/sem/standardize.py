@@ -66,8 +66,11 @@ def scales_of(model: CompiledModel, x: Array, group: int) -> Scales:
 
 
 def _roots(names: tuple[str, ...], variances: Array) -> dict[str, float]:
-    """Square roots, 0 for a negative variance."""
-    return {name: math.sqrt(max(float(value), 0.0)) for name, value in zip(names, variances, strict=True)}
+    """Square roots, NaN for a negative variance."""
+    return {
+        name: math.sqrt(value) if value >= 0 else math.nan
+        for name, value in zip(names, map(float, variances), strict=True)
+    }
 
 
 def _divide(value: float, by: float) -> float:
