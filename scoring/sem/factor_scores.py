@@ -85,7 +85,7 @@ def factor_scores(
     ScoringError
         `sem.groups` when groups are needed and missing; `sem.column`, `sem.number` for the items.
     """
-    from scoring.sem.moments import check_items
+    from scoring.sem.moments import align_labels, check_items
 
     specification = fit.specification
     if specification.n_groups > 1 and groups is None:
@@ -99,7 +99,7 @@ def factor_scores(
     result = np.full((len(values), len(specification.factors)), np.nan)
     labels = np.full(len(values), fit.group_labels[0], dtype=object)
     if specification.n_groups > 1 and groups is not None:
-        labels = groups.astype(str).to_numpy(dtype=object)
+        labels = align_labels(items, groups, "groups").astype(str).to_numpy(dtype=object)
     for group, label in enumerate(fit.group_labels):
         chosen = np.flatnonzero(labels == label)
         result[chosen] = _score_group(fit, group, values[chosen], method)

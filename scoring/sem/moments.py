@@ -270,8 +270,7 @@ def split_groups(items: pd.DataFrame, groups: pd.Series | None) -> tuple[tuple[s
     """
     if groups is None:
         return ("",), [np.arange(len(items))]
-    labels = align_labels(items, groups, "groups").to_numpy(dtype=object)
-    known = list(dict.fromkeys(label for label in labels if not pd.isna(label)))
+    numbers, known = pd.factorize(align_labels(items, groups, "groups"))
     names = tuple(str(label) for label in known)
     if len(set(names)) < len(names):
         raise ScoringError(
@@ -280,7 +279,7 @@ def split_groups(items: pd.DataFrame, groups: pd.Series | None) -> tuple[tuple[s
             "Make all labels text, or all numbers.",
             label=next(name for name in names if names.count(name) > 1),
         )
-    return names, [np.flatnonzero(labels == label) for label in known]
+    return names, [np.flatnonzero(numbers == number) for number in range(len(names))]
 
 
 def drop_rows(values: np.ndarray, *, listwise: bool) -> np.ndarray:

@@ -105,9 +105,12 @@ def release_tests(fit: ConfirmatoryFit, sets: Sequence[Sequence[Parameter]]) -> 
     for chosen in sets:
         places = list(range(position, position + len(chosen)))
         position += len(chosen)
+        if not chosen:
+            results.append((0.0, 0))
+            continue
         part, vector = information[np.ix_(places, places)], score[places]
         rank = int(np.linalg.matrix_rank(part, tol=1e-9 * max(float(np.abs(part).max()), 1e-300)))
-        value = float(fit.n_used * vector @ np.linalg.pinv(part, hermitian=True) @ vector) if chosen else 0.0
+        value = float(fit.n_used * vector @ np.linalg.pinv(part, hermitian=True) @ vector)
         results.append((value, rank))
     return results
 

@@ -191,6 +191,13 @@ class TestInstrument:
         assert set(incomplete) == {"TR", "TR_C", "TR_A"}
         assert "TR2, TR3" in incomplete["TR_C"]
 
+    def test_scales_whose_words_differ_by_role_are_marked(self) -> None:
+        instrument = get_instrument("core-battery", "0.1.0")
+
+        scales = scales_of_instrument(instrument, ["PSG1", "PSG2", "PSG3", "RQ1", "RQ2"])
+
+        assert {scale.name: scale.same_wording for scale in scales.scales} == {"PSG": False, "RQ_SHORT": True}
+
     def test_a_table_without_any_scale_is_refused_with_what_is_nearest(self) -> None:
         instrument = get_instrument("core-battery", "0.1.0")
 

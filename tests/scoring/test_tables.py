@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scoring.scale_sets import ProblemsError, ScaleKeys, ScaleSet, make_scale_set
-from scoring.tables import ItemTable, check_item_table, read_csv, read_item_table
+from scoring.tables import ItemTable, check_item_table, keep_rows, read_csv, read_item_table, spread_answers
 
 SCALES = make_scale_set({"s": ["a", "-b"]}, minimum=1, maximum=5)
 
@@ -181,15 +181,30 @@ class TestColumns:
         ]
 
     def test_only_some_rows(self, tmp_path: Path) -> None:
-        text = "a,b,wave,role\n1,2,T0,x\nbad,2,T1,x\n3,4,T0,y\n"
+        raw = read_csv(write(tmp_path, "a,b,wave,role\n1,2,T0,x\nbad,2,T1,x\n3,4,T0,y\n"))
 
-        table = read(tmp_path, text, only=[("wave", "T0")])
+        assert read_item_table(keep_rows(raw, [("wave", "T0")]), SCALES).frame.index.tolist() == [2, 4]
+        assert keep_rows(raw, [("wave", "T0"), ("role", "y")]).rows == (4,)
+        assert keep_rows(raw, []) is raw
 
-        assert table.frame.index.tolist() == [2, 4]
-        assert read(tmp_path, text, only=[("wave", "T0"), ("role", "y")]).frame.index.tolist() == [4]
-        assert "No row of answers.csv has wave = T9" in problems(tmp_path, text, only=[("wave", "T9")])[0]
-        both = problems(tmp_path, text, only=[("wave", "T1"), ("role", "y")])[0]
-        assert "together with the other conditions" in both
+    @pytest.mark.parametrize(
+        ("only", "said"),
+        [
+            ([("wave", "T9")], r"No row of answers\.csv has wave = T9\. Column wave has: T0, T1\."),
+            ([("wave", "T1"), ("role", "y")], "role = y together with the other conditions"),
+            ([("site", "x")], r"Column site of answers\.csv is missing"),
+        ],
+    )
+    def test_rows_that_are_not_there_are_named(
+        self, tmp_path: Path, only: list[tuple[str, str]], said: str
+    ) -> None:
+        raw = read_csv(write(tmp_path, "a,b,wave,role\n1,2,T0,x\n1,2,T1,x\n3,4,T0,y\n"))
+
+        with pytest.raises(ProblemsError, match=said):
+            keep_rows(raw, only)
+
+    def test_columns_without_any_answer_are_told_apart(self, tmp_path: Path) -> None:
+        assert read_csv(write(tmp_path, "a,b,c\n1,NA,\n2,, \n")).answered == ("a",)
 
 
 class TestFiles:
@@ -292,6 +307,30 @@ class TestFrames:
             check_item_table(frame, SCALES)
 
         assert caught.value.code == code
+
+
+class TestLongTables:
+    LONG = "person,wave,item,code,missing\np,T0,a,1,\np,T0,b,,prefer_not\nq,T0,b,4,\np,T1,a,2,\n"
+
+    def test_one_row_for_each_answer_becomes_one_for_each_person_and_wave(self, tmp_path: Path) -> None:
+        raw = spread_answers(read_csv(write(tmp_path, self.LONG)))
+        table = read_item_table(raw, SCALES, ["person", "wave"])
+
+        assert raw.header == ("person", "wave", "a", "b")
+        assert table.frame.index.tolist() == [2, 4, 5]
+        np.testing.assert_array_equal(
+            table.frame[["a", "b"]].to_numpy(float), [[1, np.nan], [np.nan, 4], [2, np.nan]]
+        )
+        assert table.frame["wave"].tolist() == ["T0", "T0", "T1"]
+
+    def test_a_second_answer_to_the_same_item_is_named(self, tmp_path: Path) -> None:
+        with pytest.raises(ProblemsError, match=r"Rows 2 and 6 of answers\.csv are both an answer"):
+            spread_answers(read_csv(write(tmp_path, self.LONG + "p,T0,a,3,\n")))
+
+    def test_any_other_table_stays_as_it_is(self, tmp_path: Path) -> None:
+        raw = read_csv(write(tmp_path, "a,b,code\n1,2,3\n"))
+
+        assert spread_answers(raw) is raw
 
 
 def test_reading_twice_gives_the_same_cells(tmp_path: Path) -> None:
