@@ -20,7 +20,7 @@ N_BOOTSTRAPS, N_SETS = 1000, 100
 MODULES = (
     "scoring.factors",
     "scoring.omega",
-    "scoring.parallel",
+    "scoring.factors.parallel",
     "scoring.polychoric",
     "scoring.resampling",
     "scoring.sem.invariance",
@@ -67,7 +67,7 @@ def part_c(frame: pd.DataFrame) -> dict[str, Any]:
 
 
 def part_d(frame: pd.DataFrame) -> dict[str, Any]:
-    from scoring.parallel import parallel_analysis
+    from scoring.factors.parallel import parallel_analysis
 
     answers = first_wave(frame)[list(ITEMS)]
     components, factors = (

@@ -189,7 +189,7 @@ def report_command(settings: Settings, /, file: Path, **options: Any) -> None:
         _check_folder(target, make=target is figures)
     with plain_errors():
         report = _make_report(settings, file, options)
-    from scoring.report_text import render_text
+    from scoring.report.text import render_text
     from scoring.serialize import to_json
 
     # Everything is made before anything is written, so that nothing is left half-done.
@@ -292,7 +292,7 @@ def _check_folder(folder: Path | None, *, make: bool) -> None:
 def _draw_figures(report: "PsychometricReport", folder: Path) -> dict[Path, bytes]:
     """Every picture of the report as SVG and PNG."""
     from scoring.figures import figure_png, figure_svg
-    from scoring.report_figures import report_figures
+    from scoring.report.pictures import report_figures
 
     pictures = {}
     for name, (figure, words) in report_figures(report).items():

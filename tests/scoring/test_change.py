@@ -283,8 +283,8 @@ def test_percentiles_are_taken_in_one_place_that_refuses_below_a_hundred():
         if re.search(r"quantile\(draws|percentile\(draws", path.read_text(encoding="utf-8"))
     }
     # Fit under a model is simulated, not resampled, so its quantiles need no floor.
-    assert takers == {"scoring/resampling.py", "scoring/factor_intervals.py", "scoring/sem/dynamic.py"}
-    assert "PERCENTILE_MINIMUM" in (ROOT / "scoring/factor_intervals.py").read_text(encoding="utf-8")
+    assert takers == {"scoring/resampling.py", "scoring/factors/intervals.py", "scoring/sem/dynamic.py"}
+    assert "PERCENTILE_MINIMUM" in (ROOT / "scoring/factors/intervals.py").read_text(encoding="utf-8")
     with pytest.raises(ScoringError, match="at least 100"):
         percentile_interval(np.arange(1000.0), 99)
 

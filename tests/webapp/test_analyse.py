@@ -157,7 +157,7 @@ class TestRefusals:
         assert "the table [scales] is missing" in output
 
     def test_a_fault_of_the_program_is_not_hidden(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-        from scoring import report
+        from scoring.report import psychometric as report
 
         def fail(*_: object) -> None:
             raise ZeroDivisionError

@@ -19,7 +19,7 @@ from scoring.factors import (
     schmid_leiman,
     velicer_map,
 )
-from scoring.rotation import match_columns
+from scoring.factors.rotation import match_columns
 from tests.scoring.comparisons.rows import Row, as_frame, as_list, compare_mapping, r_data, r_values
 
 _MODELS = {

@@ -122,7 +122,7 @@ INCOMPLETE: dict[str, tuple[Change, str]] = {
     ),
     "answered once": (seen_in("x1", 1), "sem.constant"),
     "answered three times": (seen_in("x1", 3), "sem.singular"),
-    "nine of ten missing": (lambda t: punch(t, 0.9).iloc[:60], "sem.coverage"),
+    "nine of ten missing": (lambda t: punch(t, 0.85).iloc[:80], "sem.coverage"),
 }
 
 
@@ -155,7 +155,7 @@ SURVIVED: dict[str, Change] = {
     "outlier": lambda t: t.assign(x1=t["x1"].where(t.index > 0, 1e4)),
     "two codes": lambda t: (t > 0).astype(float),
     "almost constant": lambda t: t.assign(x3=(t.index < 3).astype(float)),
-    "almost the same item": lambda t: t.assign(x2=t["x1"] + 1e-4 * t["x2"]),
+    "almost the same item": lambda t: t.assign(x2=t["x1"] + 1e-3 * t["x2"]),
     "missing here and there": lambda t: punch(t, 0.05),
     "rows without any answer": lambda t: t.where(pd.Series(t.index >= 20), axis=0),
     "noise": lambda t: pd.DataFrame(np.random.default_rng(3).normal(size=t.shape), columns=t.columns),

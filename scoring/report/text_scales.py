@@ -2,8 +2,18 @@
 
 from collections.abc import Mapping
 
-from scoring.report_scales import ReliabilitySection, ScaleSection
-from scoring.text_tables import NOTHING, count, heading, interval, note_lines, number, paragraph, share, table
+from scoring.report.scales import ReliabilitySection, ScaleSection
+from scoring.report.text_tables import (
+    NOTHING,
+    count,
+    heading,
+    interval,
+    note_lines,
+    number,
+    paragraph,
+    share,
+    table,
+)
 
 VERDICTS = {
     "adequate": "adequate",

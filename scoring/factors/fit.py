@@ -1,4 +1,4 @@
-"""Exploratory factor analysis: adequacy, number of factors, extraction and rotation, and what follows from a solution."""
+"""Common factors: extraction, rotation, and what is said about the solution."""
 
 from dataclasses import dataclass
 from typing import Any, Final, Literal
@@ -7,16 +7,19 @@ import numpy as np
 import pandas as pd
 
 from instruments.errors import N_
-from scoring.adequacy import (
-    KMO_FLOOR,
-    SamplingAdequacy,
-    kaiser_meyer_olkin,
-    sampling_adequacy,
-    sampling_adequacy_of,
-)
-from scoring.correlations import CorrelationMatrix, Correlations, Missing, check_seed, read_correlations
 from scoring.errors import Note, ScoringError
-from scoring.extraction import (
+from scoring.factors.adequacy import (
+    KMO_FLOOR,
+    kaiser_meyer_olkin,
+)
+from scoring.factors.correlations import (
+    CorrelationMatrix,
+    Correlations,
+    Missing,
+    check_seed,
+    read_correlations,
+)
+from scoring.factors.extraction import (
     LOWER,
     Extraction,
     Method,
@@ -24,42 +27,14 @@ from scoring.extraction import (
     extract_factors,
     start_uniquenesses,
 )
-from scoring.factor_intervals import LoadingIntervals, loading_intervals
-from scoring.factor_number import NumberOfFactors, number_of_factors
-from scoring.factor_solution import (
-    FactorAlignment,
+from scoring.factors.rotation import VARIMAX_GROWTH, Rotation, RotationMethod, rotate_loadings
+from scoring.factors.solution import (
     FactorFit,
     FactorSolution,
-    align_factors,
     degrees_of_freedom,
     measure_fit,
     name_factors,
 )
-from scoring.parallel import ParallelAnalysis, parallel_analysis
-from scoring.rotation import VARIMAX_GROWTH, Rotation, RotationMethod, rotate_loadings
-from scoring.schmid_leiman import SchmidLeiman, schmid_leiman
-from scoring.velicer import VelicerMap, velicer_map
-
-__all__ = [
-    "KMO_FLOOR",
-    "FactorAlignment",
-    "FactorSolution",
-    "LoadingIntervals",
-    "NumberOfFactors",
-    "ParallelAnalysis",
-    "SamplingAdequacy",
-    "SchmidLeiman",
-    "VelicerMap",
-    "align_factors",
-    "fit_factors",
-    "loading_intervals",
-    "number_of_factors",
-    "parallel_analysis",
-    "sampling_adequacy",
-    "sampling_adequacy_of",
-    "schmid_leiman",
-    "velicer_map",
-]
 
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 Minimum = Literal["usual", "lowest"]

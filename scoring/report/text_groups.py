@@ -3,11 +3,10 @@
 from typing import Final
 
 from scoring.dif import DifReport
-from scoring.report_careless import CarelessSection
-from scoring.report_groups import AgreementSection, DifSection
-from scoring.report_invariance import InvarianceSection
-from scoring.sem.invariance import InvarianceReport
-from scoring.text_tables import (
+from scoring.report.careless import CarelessSection
+from scoring.report.groups import AgreementSection, DifSection
+from scoring.report.invariance import InvarianceSection
+from scoring.report.text_tables import (
     NOTHING,
     count,
     heading,
@@ -19,6 +18,7 @@ from scoring.text_tables import (
     share,
     table,
 )
+from scoring.sem.invariance import InvarianceReport
 
 VERDICTS: Final = {
     "holds": "holds up to equal intercepts: means may be compared",

@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from scoring.rotation import (
+from scoring.factors.rotation import (
     congruence,
     match_columns,
     oblimin_criterion,
@@ -13,7 +13,7 @@ from scoring.rotation import (
     rotate_oblimin,
 )
 
-FULL = Path(__file__).with_name("reference") / "r"
+FULL = Path(__file__).resolve().parents[1] / "reference" / "r"
 
 
 def unrotated(name, k_factors, kind="efa_pearson"):

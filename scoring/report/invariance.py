@@ -10,8 +10,8 @@ import pandas as pd
 from instruments.errors import N_
 from scoring.errors import Note
 from scoring.frames import WAVES
-from scoring.report_data import ReportData, attempt
-from scoring.report_models import find_factors
+from scoring.report.data import ReportData, attempt
+from scoring.report.models import find_factors
 from scoring.sem.invariance import InvarianceReport, group_invariance, role_invariance, wave_invariance
 
 CONTINUOUS: Final = "continuous"

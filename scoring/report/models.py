@@ -9,7 +9,7 @@ import pandas as pd
 
 from instruments.errors import N_
 from scoring.errors import Note
-from scoring.report_data import ReportData, attempt
+from scoring.report.data import ReportData, attempt
 from scoring.sem import ConfirmatoryFit, ConfirmatoryModel, fit_confirmatory
 from scoring.sem.dynamic import DynamicCutoffs, dynamic_cutoffs
 from scoring.sem.factor_scores import factor_scores

@@ -8,8 +8,8 @@ import pandas as pd
 
 from instruments.errors import N_
 from scoring.errors import Note, ScoringError
-from scoring.extraction import extract_factors
-from scoring.factor_solution import FactorSolution
+from scoring.factors.extraction import extract_factors
+from scoring.factors.solution import FactorSolution
 
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 

@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 
 from instruments.errors import N_
-from scoring.correlations import Missing, is_regular
 from scoring.errors import Note, ScoringError
-from scoring.extraction import Method
-from scoring.rotation import RotationMethod, congruence, match_columns
+from scoring.factors.correlations import Missing, is_regular
+from scoring.factors.extraction import Method
+from scoring.factors.rotation import RotationMethod, congruence, match_columns
 
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 

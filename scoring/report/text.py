@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from typing import Final
 
 from scoring.gates import minimum_for
-from scoring.report import PsychometricReport, ReportMeta
-from scoring.report_text_groups import agreement_lines, careless_lines, dif_lines, invariance_lines
-from scoring.report_text_models import confirmatory_lines, exploratory_lines, structure_lines
-from scoring.report_text_scales import scale_lines, summary_lines
-from scoring.text_tables import heading, note_lines, paragraph
+from scoring.report.psychometric import PsychometricReport, ReportMeta
+from scoring.report.text_groups import agreement_lines, careless_lines, dif_lines, invariance_lines
+from scoring.report.text_models import confirmatory_lines, exploratory_lines, structure_lines
+from scoring.report.text_scales import scale_lines, summary_lines
+from scoring.report.text_tables import heading, note_lines, paragraph
 
 # (what opens, what is done with these numbers until then)
 GATES: Final = (

@@ -13,16 +13,17 @@ import pandas as pd
 import pytest
 
 from instruments.catalog import get_instrument
-from scoring import report_models, report_scales
 from scoring.errors import Note
 from scoring.report import PsychometricReport, ReportOptions, psychometric_report
-from scoring.report_data import attempt, prepare_data, unique_notes
-from scoring.report_figures import report_figures
-from scoring.report_invariance import order_waves
-from scoring.report_text import render_text
+from scoring.report import models as report_models
+from scoring.report import scales as report_scales
+from scoring.report.data import attempt, prepare_data, unique_notes
+from scoring.report.invariance import order_waves
+from scoring.report.pictures import report_figures
+from scoring.report.text import render_text
+from scoring.report.text_tables import WIDTH
 from scoring.scale_sets import ProblemsError, ScaleSet, make_scale_set, scales_of_instrument
 from scoring.serialize import to_json, to_plain
-from scoring.text_tables import WIDTH
 from tests.scoring.comparisons.rows import r_data, r_values
 
 QUICK = ReportOptions(draws=20, sets=10, cutoffs=0)

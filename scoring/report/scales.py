@@ -16,7 +16,7 @@ from scoring.omega_hierarchical import HierarchicalOmega, omega_hierarchical
 from scoring.ordinal_reliability import CategoricalOmega, OrdinalAlpha, categorical_omega, ordinal_alpha
 from scoring.reliability import AlphaStatistics, Interval, alpha_statistics
 from scoring.reliability_report import ReliabilityReport, scale_reliability
-from scoring.report_data import ReportData, attempt
+from scoring.report.data import ReportData, attempt
 from scoring.resampling import PERCENTILE_MINIMUM
 from scoring.scale_sets import ScaleKeys
 from scoring.scales import score_scale

@@ -3,8 +3,8 @@
 from matplotlib.figure import Figure
 
 from scoring.figures import FigureWords, ScreeCurve, plot_category_curves, plot_loadings, plot_scree
-from scoring.report import PsychometricReport
-from scoring.report_structure import ExploratorySection
+from scoring.report.psychometric import PsychometricReport
+from scoring.report.structure import ExploratorySection
 
 Pictures = dict[str, tuple[Figure, FigureWords]]
 

@@ -6,9 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scoring.correlations import read_correlations
 from scoring.errors import ScoringError
-from scoring.extraction import extract_factors
 from scoring.factors import (
     align_factors,
     fit_factors,
@@ -17,9 +15,11 @@ from scoring.factors import (
     sampling_adequacy_of,
     schmid_leiman,
 )
-from scoring.rotation import match_columns
+from scoring.factors.correlations import read_correlations
+from scoring.factors.extraction import extract_factors
+from scoring.factors.rotation import match_columns
 
-FULL = Path(__file__).with_name("reference") / "r"
+FULL = Path(__file__).resolve().parents[1] / "reference" / "r"
 KEYS = ["A1", "C4", "C5", "E1", "E2", "O2", "O5"]
 
 

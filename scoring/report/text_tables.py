@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 from scoring.errors import Note
-from scoring.report_data import NOT_COMPUTED
+from scoring.report.data import NOT_COMPUTED
 
 WIDTH: Final = 100
 # Printed where there is no value; a note says why.

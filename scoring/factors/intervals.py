@@ -8,23 +8,23 @@ import numpy as np
 import pandas as pd
 
 from instruments.errors import N_
-from scoring.correlations import check_seed, correlate_pairs, standardize
 from scoring.errors import Note, ScoringError
-from scoring.extraction import extract_factors
-from scoring.factor_solution import FactorSolution
+from scoring.factors.correlations import check_seed, correlate_pairs, standardize
+from scoring.factors.extraction import extract_factors
+from scoring.factors.rotation import (
+    kaiser_weights,
+    match_columns,
+    promax_transformations,
+    rotate_oblimin,
+    rotate_varimax,
+)
+from scoring.factors.solution import FactorSolution
 from scoring.frames import check_numeric_items
 from scoring.resampling import (
     PERCENTILE_MINIMUM,
     draw_statistic,
     prepare_draws,
     renumber,
-)
-from scoring.rotation import (
-    kaiser_weights,
-    match_columns,
-    promax_transformations,
-    rotate_oblimin,
-    rotate_varimax,
 )
 
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]
@@ -199,8 +199,8 @@ def _draw_correlations(
         ready, known = standardize(numbers), (~np.isnan(numbers)).astype(np.float64)
         _check_correlations(correlate_pairs(ready, known), solution)
         return np.stack([correlate_pairs(ready, known, weight) for weight in weights]), ()
+    from scoring.factors.polychoric_stacks import solve_polychoric
     from scoring.ordinal import read_codes
-    from scoring.polychoric_stacks import solve_polychoric
 
     ranks = read_codes(pd.DataFrame(numbers.T, columns=solution.loadings.index)).ranks
     width = int(ranks.max()) + 1

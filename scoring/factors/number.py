@@ -6,10 +6,10 @@ from typing import Final, Literal
 import pandas as pd
 
 from instruments.errors import N_
-from scoring.correlations import Missing
 from scoring.errors import Note, ScoringError
-from scoring.parallel import ParallelAnalysis, parallel_analysis
-from scoring.velicer import VelicerMap, velicer_map
+from scoring.factors.correlations import Missing
+from scoring.factors.parallel import ParallelAnalysis, parallel_analysis
+from scoring.factors.velicer import VelicerMap, velicer_map
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from instruments.errors import N_
-from scoring.correlations import SINGULAR, is_matrix, read_correlations
 from scoring.errors import Note, ScoringError
+from scoring.factors.correlations import SINGULAR, is_matrix, read_correlations
 from scoring.frames import check_numeric_items, find_constant
 
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]

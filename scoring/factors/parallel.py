@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 
 from instruments.errors import N_
-from scoring.correlations import (
+from scoring.errors import Note, ScoringError
+from scoring.factors.correlations import (
     CorrelationMatrix,
     Correlations,
     Missing,
@@ -16,8 +17,7 @@ from scoring.correlations import (
     read_correlations,
     standardize,
 )
-from scoring.errors import Note, ScoringError
-from scoring.extraction import extract_factors
+from scoring.factors.extraction import extract_factors
 from scoring.frames import check_numeric_items
 
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]
@@ -276,8 +276,8 @@ def _random_polychoric(
     values: pd.DataFrame, missing: Missing, n_sets: int, rng: np.random.Generator
 ) -> FloatArray:
     """Polychoric correlations of shuffled answers (sets, k, k)."""
+    from scoring.factors.polychoric_stacks import solve_polychoric
     from scoring.ordinal import read_codes
-    from scoring.polychoric_stacks import solve_polychoric
 
     ranks = read_codes(values).ranks
     known = ranks >= 0

@@ -9,13 +9,13 @@ from typing import Any, Final
 import pandas as pd
 
 from scoring.errors import Note
-from scoring.report_careless import CarelessSection, find_careless
-from scoring.report_data import ReportData, ReportOptions, prepare_data
-from scoring.report_groups import AgreementSection, DifSection, compare_agreement, compare_items
-from scoring.report_invariance import InvarianceSection, compare_measurement
-from scoring.report_models import ConfirmatorySection, fit_models
-from scoring.report_scales import ScaleSection, analyse_scale
-from scoring.report_structure import (
+from scoring.report.careless import CarelessSection, find_careless
+from scoring.report.data import ReportData, ReportOptions, prepare_data
+from scoring.report.groups import AgreementSection, DifSection, compare_agreement, compare_items
+from scoring.report.invariance import InvarianceSection, compare_measurement
+from scoring.report.models import ConfirmatorySection, fit_models
+from scoring.report.scales import ScaleSection, analyse_scale
+from scoring.report.structure import (
     AdequacySection,
     CorrelationSection,
     ExploratorySection,
@@ -144,7 +144,7 @@ def psychometric_report(
     Raises
     ------
     ProblemsError
-        For answers or options that cannot be used; see `scoring.report_data.prepare_data`.
+        For answers or options that cannot be used; see `scoring.report.data.prepare_data`.
     """
     from threadpoolctl import threadpool_limits
 

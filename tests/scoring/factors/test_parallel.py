@@ -7,11 +7,11 @@ import pytest
 
 from scoring.errors import ScoringError
 from scoring.factors import number_of_factors, parallel_analysis, velicer_map
-from scoring.parallel import _shuffle
+from scoring.factors.parallel import _shuffle
+from scoring.factors.polychoric_stacks import solve_polychoric
 from scoring.polychoric import polychoric_correlations
-from scoring.polychoric_stacks import solve_polychoric
 
-FULL = Path(__file__).with_name("reference") / "r"
+FULL = Path(__file__).resolve().parents[1] / "reference" / "r"
 
 
 def block(name):

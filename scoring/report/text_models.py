@@ -5,11 +5,10 @@ from typing import Final
 import pandas as pd
 
 from scoring.factors import FactorSolution, NumberOfFactors, ParallelAnalysis, SamplingAdequacy
-from scoring.report import PsychometricReport
-from scoring.report_models import ConfirmatoryEntry, ConfirmatorySection
-from scoring.report_structure import ExploratorySection
-from scoring.sem.fit import FitMeasures
-from scoring.text_tables import (
+from scoring.report.models import ConfirmatoryEntry, ConfirmatorySection
+from scoring.report.psychometric import PsychometricReport
+from scoring.report.structure import ExploratorySection
+from scoring.report.text_tables import (
     NOTHING,
     count,
     heading,
@@ -21,6 +20,7 @@ from scoring.text_tables import (
     share,
     table,
 )
+from scoring.sem.fit import FitMeasures
 
 # Names of the fits in words.
 FITS: Final = {"ml": "ML", "mlr": "MLR", "fiml": "FIML", "mlr_fiml": "MLR, FIML", "wlsmv": "WLSMV"}

@@ -17,7 +17,7 @@ from scoring.agreement import (
 )
 from scoring.dif import DifReport, differential_functioning
 from scoring.errors import Note
-from scoring.report_data import ReportData, attempt
+from scoring.report.data import ReportData, attempt
 from scoring.scales import score_scale
 
 _DEPENDENT = N_(

@@ -9,7 +9,6 @@ import pandas as pd
 
 from instruments.errors import N_
 from scoring.errors import Note
-from scoring.factor_solution import degrees_of_freedom
 from scoring.factors import (
     FactorSolution,
     LoadingIntervals,
@@ -21,8 +20,9 @@ from scoring.factors import (
     sampling_adequacy,
     sampling_adequacy_of,
 )
+from scoring.factors.solution import degrees_of_freedom
 from scoring.polychoric import PolychoricResult, polychoric_correlations
-from scoring.report_data import ReportData, attempt, unique_notes
+from scoring.report.data import ReportData, attempt, unique_notes
 
 # More factors than this nobody interprets, and the solutions become many.
 MOST_FACTORS: Final = 12

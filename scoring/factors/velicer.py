@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 
 from instruments.errors import N_
-from scoring.correlations import Correlations, Missing, read_correlations
 from scoring.errors import Note
-from scoring.parallel import describe_counted
+from scoring.factors.correlations import Correlations, Missing, read_correlations
+from scoring.factors.parallel import describe_counted
 
 # A residual variance this small has no correlations any more.
 _NOTHING_LEFT: Final = 1e-10

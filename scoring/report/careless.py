@@ -15,7 +15,7 @@ from scoring.careless import CarelessReport, careless_report, compare_with_and_w
 from scoring.errors import Note
 from scoring.reliability import AlphaStatistics, alpha_statistics
 from scoring.reliability_report import ADEQUATE
-from scoring.report_data import ReportData, attempt
+from scoring.report.data import ReportData, attempt
 from scoring.scale_sets import ScaleKeys
 
 _RANGES = N_(
