@@ -1,7 +1,9 @@
-"""The psychometric report: answers and scales in, everything that can be said about them out, as objects, text and pictures."""
+"""The psychometric report: answers and scales in, everything that can be said about them out, as objects and as text.
 
-from scoring.report.pictures import report_figures
+Pictures are in `scoring.report.pictures`, which alone needs matplotlib.
+"""
+
 from scoring.report.psychometric import PsychometricReport, ReportOptions, psychometric_report
 from scoring.report.text import render_text
 
-__all__ = ["PsychometricReport", "ReportOptions", "psychometric_report", "render_text", "report_figures"]
+__all__ = ["PsychometricReport", "ReportOptions", "psychometric_report", "render_text"]
