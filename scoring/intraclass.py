@@ -116,7 +116,7 @@ def intraclass_correlation(ratings: pd.DataFrame, *, confidence: float = 0.95) -
         note = (
             Note("icc.rows", _ROWS, {"n": n})
             if n < 2
-            else Note("icc.subjects", _SUBJECTS, {"what": "no form"})
+            else Note("icc.subjects", _SUBJECTS, {"what": "every form"})
         )
         empty = pd.DataFrame(np.nan, index=list(FORMS), columns=list(_COLUMNS))
         return IntraclassResult(empty, {}, confidence, n, n_dropped, k, False, (note,))

@@ -51,7 +51,7 @@ COMMENT_TAGS = ("Translators:",)
 ORIGIN, REVIEW = "X-Translation-Origin", "X-Review-Status"
 DEFAULT_HEADERS = {ORIGIN: "machine", REVIEW: "not reviewed", "X-Reviewer": ""}
 REVIEW_STATES = ("not reviewed", "reviewed", "approved")
-PLACEHOLDER = re.compile(r"%\((\w+)\)(?:[sd]|\.\d+f)|%%")
+PLACEHOLDER = re.compile(r"%\((\w+)\)(?:[sd]|\.\d+[fg])|%%")
 
 
 @dataclass(frozen=True)
