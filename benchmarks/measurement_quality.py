@@ -124,8 +124,60 @@ def careless(samples: int) -> Iterator[Finding]:
     )
 
 
+def invariance(samples: int) -> Iterator[Finding]:
+    """T14: rejection of true models, false and true findings of unequal items."""
+    from tests.scoring.simulations.invariance import World, simulate_invariance
+
+    for sight in ("groups", "waves"):
+        for n in (150, 300, 400):
+            # Up to 300 each sample is judged by simulated data sets of its own, which is dear.
+            drawn = samples if n > 300 else max(100, samples // 5)
+            found = simulate_invariance(drawn, World(sight, n), n, n_draws=150)
+            yield Finding(
+                "T14",
+                "true model rejected <= .10",
+                f"{sight}, N = {n}, normal",
+                str(found),
+                found.misfit <= 0.10,
+                n,
+                drawn,
+            )
+            yield Finding(
+                "T14",
+                "falsely non-invariant <= .05",
+                f"{sight}, N = {n}, normal",
+                str(found),
+                found.either <= 0.05,
+                n,
+                drawn,
+            )
+            shifted = simulate_invariance(
+                max(100, drawn // 2), World(sight, n, shift=0.5), n + 1, n_draws=150
+            )
+            yield Finding(
+                "T14",
+                ".5 SD shift of one of five items found >= .80",
+                f"{sight}, N = {n}, normal",
+                str(shifted),
+                shifted.either >= 0.80,
+                n + 1,
+                shifted.samples,
+            )
+        cut = simulate_invariance(samples, World(sight, 400, categories=True), 401)
+        yield Finding(
+            "T14",
+            "true model rejected <= .10 (ML on five skewed categories)",
+            f"{sight}, N = 400",
+            str(cut),
+            cut.misfit <= 0.10,
+            401,
+            samples,
+        )
+
+
 STUDIES: dict[str, Callable[[int], Iterator[Finding]]] = {
     "T1, T2": reliability,
+    "T14": invariance,
     "T15": item_bias,
     "T18": careless,
 }

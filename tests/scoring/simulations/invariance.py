@@ -20,7 +20,7 @@ import pandas as pd
 from scoring.sem.blocks import Block, Layout
 from scoring.sem.difference import Difference
 from scoring.sem.fit import comparative_fit, p_value, rmsea, srmr
-from scoring.sem.invariance import REFERENCE_BELOW, VERDICT_FLOOR, _Runner
+from scoring.sem.invariance import _Runner
 from scoring.sem.likelihood import NormalProblem
 from scoring.sem.many import draw_moments, fit_many
 from scoring.sem.matrices import CompiledModel, compile_model
@@ -241,7 +241,7 @@ class Samples:
 
     def reference(self, step: str, number: int, n_draws: int) -> NullReference | None:
         """The simulated reference of one sample, where the engine would ask for one."""
-        if not VERDICT_FLOOR <= self.world.n < REFERENCE_BELOW:
+        if not self.runner.referenced:
             return None
         later, before = self.steps[step], self.steps[STEPS[STEPS.index(step) - 1]]
         parts = [fits.fit(number, self.world.sizes, self.baseline_df) for fits in (later, before)]
