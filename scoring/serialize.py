@@ -5,6 +5,7 @@ import enum
 import json
 import math
 from collections.abc import Mapping, Sequence, Set
+from datetime import date
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -77,7 +78,7 @@ def _simplify(value: Any) -> Any:
     """A value of numpy, pandas or the standard library as the nearest one of Python's own."""
     if isinstance(value, np.generic | np.ndarray | pd.Index):
         return value.tolist()
-    if isinstance(value, Fraction | Path):
+    if isinstance(value, Fraction | Path | date):
         return str(value)
     if value is pd.NA or value is pd.NaT:
         return None

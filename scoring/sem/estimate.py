@@ -24,6 +24,7 @@ from scoring.sem.result import ConfirmatoryFit, report_fit
 from scoring.sem.start import start_values
 
 _RESTARTS: Final = 6
+_RESTART_EFFORT: Final = 0.5
 
 
 def fit_confirmatory(
@@ -154,8 +155,13 @@ def _search_minimum(problem: Problem, start: Array) -> Optimum:
     for _ in range(_RESTARTS):
         if best.converged:
             return best
-        other = _feasible(problem, start * rng.uniform(0.6, 1.4, len(start)))
-        found = minimise(other, problem.objective, problem.gradient, problem.information, hessian)
+        try:
+            other = _feasible(problem, start * rng.uniform(0.6, 1.4, len(start)))
+        except ScoringError:
+            continue
+        found = minimise(
+            other, problem.objective, problem.gradient, problem.information, hessian, effort=_RESTART_EFFORT
+        )
         if (found.converged, -found.value) > (best.converged, -best.value):
             best = found
     return best

@@ -17,6 +17,7 @@ from scoring.sem.difference import Difference, compare_nested
 from scoring.sem.estimate import fit_specification
 from scoring.sem.impact import ItemImpact, item_impacts, latent_means
 from scoring.sem.model import ConfirmatoryModel, Scaling, as_model
+from scoring.sem.moments import align_labels
 from scoring.sem.null_reference import NullReference, simulate_reference
 from scoring.sem.result import ConfirmatoryFit
 from scoring.sem.score_tests import held_equal, release_tests
@@ -205,7 +206,9 @@ def group_invariance(
     """
     read = as_model(model)
     chosen: EstimatorName = "WLSMV" if ordinal else (estimator or "ML")
-    labels = groups.reset_index(drop=True)
+    labels = align_labels(items, groups, "groups").reset_index(drop=True)
+    if clusters is not None:
+        clusters = align_labels(items, clusters, "clusters").reset_index(drop=True)
     table = items.reset_index(drop=True)
     notes: tuple[Note, ...] = ()
     known = [label for label in dict.fromkeys(labels) if not pd.isna(label)]
@@ -228,7 +231,7 @@ def group_invariance(
         estimator=chosen,
         missing=missing,
         groups=labels,
-        clusters=None if clusters is None else clusters.reset_index(drop=True),
+        clusters=clusters,
     )
     blocks = tuple(Block(label, number) for number, label in enumerate(data.labels))
     layout = Layout(read, blocks, _thresholds(data, read.items), "unit_variance" if ordinal else scaling)

@@ -15,6 +15,7 @@ import numpy as np
 
 from scoring.sem.matrices import ALPHA, BETA, LAMBDA, PSI, Array, CompiledModel, Factors, gather
 from scoring.sem.moments import GroupMoments, pattern_inverses
+from scoring.sem.pooling import is_worth_pooling, pooled_information
 
 Estimator = Literal["ML", "GLS", "ULS"]
 _DEFINITE: Final = 1e-13
@@ -82,7 +83,10 @@ class NormalProblem:
             factors = self.model.derivatives(x, group)
             weight = self.groups[group].counts / self.groups[group].n
             inverse = self._point(x, group).inverse
-            part = sum(w * expected_information(factors, W) for w, W in zip(weight, inverse, strict=True))
+            if is_worth_pooling(factors, inverse):
+                part = pooled_information(factors, weight, inverse, inverse / 2.0, None)
+            else:
+                part = sum(w * expected_information(factors, W) for w, W in zip(weight, inverse, strict=True))
             total += share * gather(np.asarray(part), factors.index, self.model.n_free)
         return (total + total.T) / 2.0
 
@@ -99,10 +103,14 @@ class NormalProblem:
         for group, share in enumerate(self.shares):
             factors, point = self.model.derivatives(x, group), self._point(x, group)
             weight = self.groups[group].counts / self.groups[group].n
-            part = sum(
-                w * _observed_information(factors, W, C, z)
-                for w, W, C, z in zip(weight, point.inverse, point.kernel, point.gap, strict=True)
-            )
+            if is_worth_pooling(factors, point.inverse):
+                rest = point.kernel - point.inverse / 2.0
+                part = pooled_information(factors, weight, point.inverse, rest, point.gap)
+            else:
+                part = sum(
+                    w * _observed_information(factors, W, C, z)
+                    for w, W, C, z in zip(weight, point.inverse, point.kernel, point.gap, strict=True)
+                )
             total += share * gather(np.asarray(part), factors.index, self.model.n_free)
             # Without factors the moments are linear in the parameters and the second part is 0.
             if curvature and self.model.specification.factors:

@@ -1,5 +1,6 @@
 """Scoring that turns into Newton's method near the minimum: the one optimiser of all estimators."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -36,15 +37,19 @@ def minimise(
     gradient: Callable[[Array], Array],
     information: Callable[[Array], Array],
     hessian: Callable[[Array], Array] | None = None,
+    *,
+    effort: float = 1.0,
 ) -> Optimum:
     """Minimise F by scoring, `x - step * I^-1 F'/2`, with the step halved until F falls.
 
     `information` is half the expected second derivative and `hessian` half the observed one; the latter takes over near the
     minimum, or where scoring is slow, and wherever it is positive definite. The rule to stop is invariant to the units of the
-    parameters: `F' I^-1 F' / 4`.
+    parameters: `F' I^-1 F' / 4`. Newton's steps either arrive soon or run away, so that they get half as many; `effort` is the
+    share of the steps that a further attempt is worth.
     """
     value, decrement = objective(x), np.inf
-    for step_number in range(_STEPS):
+    most = math.ceil(_STEPS * effort * (1.0 if hessian is None else 0.5))
+    for step_number in range(most):
         slope = gradient(x) / 2.0
         direction = None
         if hessian is not None and (decrement < _NEAR or step_number >= _PATIENCE):
@@ -61,7 +66,7 @@ def minimise(
             # No smaller value along the line: rounding ends the search where the promise is small already.
             return Optimum(x, value, decrement < 1e-10, step_number, decrement)
         x, value = found
-    return Optimum(x, value, False, _STEPS, decrement)
+    return Optimum(x, value, False, most, decrement)
 
 
 def _search(

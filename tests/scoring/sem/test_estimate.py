@@ -20,7 +20,7 @@ from scoring.sem import (
     prepare_data,
     specify,
 )
-from scoring.sem.data import FittingData
+from scoring.sem.data import FittingData, model_without_factors, point_of
 from scoring.sem.likelihood import NormalProblem, invert_information
 from scoring.sem.matrices import compile_model
 from scoring.sem.moments import group_moments, moments_from_covariance
@@ -135,6 +135,26 @@ def test_score_of_a_row_is_the_derivative_of_its_log_likelihood() -> None:
             )
 
         assert np.allclose(scores[number], central_gradient(at, x), atol=1e-7)
+
+
+@pytest.mark.parametrize("observed", [False, True], ids=["expected", "observed"])
+@pytest.mark.parametrize("factors", [False, True], ids=["saturated", "factors"])
+def test_patterns_at_once_are_patterns_one_by_one(
+    observed: bool, factors: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    specification = (
+        everything() if factors else model_without_factors(tuple(ITEMS), 2, means=True, covariances=True)
+    )
+    problem = problem_of(specification, "ML", 0.3)
+    if factors:
+        x = some_point(specification)
+    else:
+        x = point_of(problem.model, [(group.covariance, group.mean + 0.1) for group in problem.groups])
+    ask = problem.hessian if observed else problem.information
+    assert len(problem.groups[0].counts) > 8
+    at_once = ask(x)
+    monkeypatch.setattr("scoring.sem.pooling._PATTERNS", 10**6)
+    assert np.allclose(ask(x), at_once, rtol=1e-12, atol=1e-13)
 
 
 def test_scores_need_rows() -> None:
