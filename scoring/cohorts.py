@@ -126,7 +126,7 @@ def compare_changes(
         )
     (values_a, dropped_a), (values_b, dropped_b) = read_finite(a), read_finite(b)
     contrast = compare_summaries(
-        _summarize(values_a), _summarize(values_b), confidence=confidence, width=width
+        summarize_changes(values_a), summarize_changes(values_b), confidence=confidence, width=width
     )
     return replace(contrast, n_dropped=dropped_a + dropped_b)
 
@@ -206,8 +206,8 @@ def _check_summaries(a: GroupSummary, b: GroupSummary) -> None:
         )
 
 
-def _summarize(values: np.ndarray) -> GroupSummary:
-    """Number, mean and spread of changes; a spread that is only rounding counts as 0."""
+def summarize_changes(values: np.ndarray) -> GroupSummary:
+    """Return number, mean and spread of finite changes; a spread that is only rounding counts as 0."""
     if len(values) < 2:
         return GroupSummary(len(values), float(values.sum()), 0.0)
     sd = 0.0 if no_spread(values) else float(values.std(ddof=1))

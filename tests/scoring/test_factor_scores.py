@@ -94,7 +94,9 @@ def test_a_row_is_scored_from_the_items_it_answered():
 
     assert found.scores.loc[0, "f"] == pytest.approx(expected, abs=1e-9)
     whole = factor_scores(fit, items)
-    assert found.scores["f"].iloc[1:].tolist() == pytest.approx(whole.scores["f"].iloc[1:].tolist(), abs=1e-12)
+    assert found.scores["f"].iloc[1:].tolist() == pytest.approx(
+        whole.scores["f"].iloc[1:].tolist(), abs=1e-12
+    )
     assert found.n_used == 200
 
 
