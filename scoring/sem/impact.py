@@ -152,6 +152,25 @@ def _factor_moments(
     return float(found.factor_means[column]), float(found.factor_covariances[column, column])
 
 
+def category_covariances(cuts: list[Array], correlations: Array) -> Array:
+    """Return the covariances of category numbers (thresholds passed) of standard normal responses cut at given places."""
+    from scipy.special import ndtr
+
+    from scoring.polychoric import bivariate_normal_cdf
+
+    k = len(cuts)
+    result = np.zeros((k, k))
+    for i in range(k):
+        for j in range(i, k):
+            first, second = cuts[i][:, None], cuts[j][None, :]
+            if i == j:
+                both = ndtr(-np.maximum(first, second))
+            else:
+                both = bivariate_normal_cdf(-first, -second, correlations[i, j])
+            result[i, j] = result[j, i] = float((both - ndtr(-first) * ndtr(-second)).sum())
+    return result
+
+
 @cache
 def _quadrature() -> tuple[Array, Array]:
     """Nodes and weights that integrate over a standard normal variable."""

@@ -42,6 +42,8 @@ class NullReference:
         Data sets drawn, and fitted by both models.
     seed : int
     notes : tuple of Note
+    p_chi_square : float or None
+        Share of simulated data sets with a chi-square difference as large as the observed one, where one was given.
     """
 
     p: float | None
@@ -50,10 +52,17 @@ class NullReference:
     n_used: int
     seed: int
     notes: tuple[Note, ...] = ()
+    p_chi_square: float | None = None
 
 
 def simulate_reference(
-    constrained: ConfirmatoryFit, free: ConfirmatoryFit, d_cfi: float, *, n_draws: int = 200, seed: int = 1
+    constrained: ConfirmatoryFit,
+    free: ConfirmatoryFit,
+    d_cfi: float,
+    *,
+    chi_square: float | None = None,
+    n_draws: int = 200,
+    seed: int = 1,
 ) -> NullReference:
     """Simulate d_cfi under the constrained model (a parametric bootstrap of the moments).
 
@@ -63,6 +72,8 @@ def simulate_reference(
         Two neighbouring steps on the same data.
     d_cfi : float
         The observed change.
+    chi_square : float, optional
+        The observed chi-square difference. CFI cannot rise above 1, which hides part of a misfit; chi-square can tell.
     n_draws, seed : int
         Data sets, and where the generator starts.
 
@@ -85,23 +96,29 @@ def simulate_reference(
             # CFI did not fall, which no data set can undercut; row-by-row draws are too dear to confirm it.
             return NullReference(1.0, None, 0, 0, seed, (Note("reference.needless", _NEEDLESS),))
         n_draws = min(n_draws, ORDINAL_DRAWS)
-        found = _ordinal_changes(constrained, free, rng, n_draws)
+        found, differences = _ordinal_changes(constrained, free, rng, n_draws)
     else:
         drawn = [
             draw_moments(rng, *constrained.problem.model.moments(constrained.x, group), n, n_draws)
             for group, n in enumerate(constrained.group_sizes)
         ]
-        found = _changes(constrained, free, drawn)
+        found, differences = _changes(constrained, free, drawn)
     if len(found) < _USABLE * n_draws or len(found) == 0:
         note = Note("reference.few", _FEW, {"n": len(found), "draws": n_draws})
         return NullReference(None, None, n_draws, len(found), seed, (note,))
     values = found
     p = (1.0 + float((values <= d_cfi).sum())) / (1.0 + len(values))
-    return NullReference(p, float(np.quantile(values, 0.05)), n_draws, len(values), seed)
+    p_chi_square = None
+    if chi_square is not None:
+        p_chi_square = (1.0 + float((differences >= chi_square).sum())) / (1.0 + len(differences))
+    quantile = float(np.quantile(values, 0.05))
+    return NullReference(p, quantile, n_draws, len(values), seed, (), p_chi_square)
 
 
-def _changes(constrained: ConfirmatoryFit, free: ConfirmatoryFit, drawn: list[tuple[Array, Array]]) -> Array:
-    """d_cfi of every drawn data set that both models could be fitted to."""
+def _changes(
+    constrained: ConfirmatoryFit, free: ConfirmatoryFit, drawn: list[tuple[Array, Array]]
+) -> tuple[Array, Array]:
+    """d_cfi and chi-square difference of every drawn data set that both models could be fitted to."""
     sizes = constrained.group_sizes
     covariances, means = [part[0] for part in drawn], [part[1] for part in drawn]
     null = np.zeros(len(covariances[0]))
@@ -109,21 +126,21 @@ def _changes(constrained: ConfirmatoryFit, free: ConfirmatoryFit, drawn: list[tu
         null += n * (np.log(np.diagonal(S, axis1=1, axis2=2)).sum(axis=1) - np.linalg.slogdet(S)[1])
     ceiling = null - constrained.measures.baseline_df
     usable = np.ones(len(null), dtype=bool)
-    values = []
+    indices, statistics = [], []
     for fit in (constrained, free):
         many = fit_many(fit.problem.model, covariances, means, sizes, fit.x)
         usable &= many.converged
-        excess = np.maximum(sum(sizes) * many.discrepancies - fit.measures.df, 0.0)
-        values.append(1.0 - excess / np.maximum(np.maximum(excess, ceiling), 1e-12))
-    changes: Array = (values[0] - values[1])[usable]
-    return changes
+        statistics.append(sum(sizes) * many.discrepancies)
+        excess = np.maximum(statistics[-1] - fit.measures.df, 0.0)
+        indices.append(1.0 - excess / np.maximum(np.maximum(excess, ceiling), 1e-12))
+    return (indices[0] - indices[1])[usable], (statistics[0] - statistics[1])[usable]
 
 
 def _ordinal_changes(
     constrained: ConfirmatoryFit, free: ConfirmatoryFit, rng: np.random.Generator, n_draws: int
-) -> Array:
-    """Change of the scaled CFI of every drawn ordinal data set that both models could be fitted to."""
-    found = []
+) -> tuple[Array, Array]:
+    """Change of the scaled CFI and of the unadjusted chi-square of every drawn ordinal data set that both models fit."""
+    changes, differences = [], []
     for _ in range(n_draws):
         try:
             groups = tuple(
@@ -132,10 +149,11 @@ def _ordinal_changes(
         except ScoringError:
             continue
         data = replace_groups(constrained.data, groups)
-        values = [_scaled_cfi(fit, data) for fit in (constrained, free)]
-        if values[0] is not None and values[1] is not None:
-            found.append(values[0] - values[1])
-    return np.array(found)
+        found = [_ordinal_fit(fit, data) for fit in (constrained, free)]
+        if found[0] is not None and found[1] is not None:
+            changes.append(found[0][0] - found[1][0])
+            differences.append(found[0][1] - found[1][1])
+    return np.array(changes), np.array(differences)
 
 
 def _draw_ordinal(fit: ConfirmatoryFit, group: int, rng: np.random.Generator) -> "OrdinalMoments":
@@ -156,8 +174,8 @@ def _draw_ordinal(fit: ConfirmatoryFit, group: int, rng: np.random.Generator) ->
     return moments
 
 
-def _scaled_cfi(fit: ConfirmatoryFit, data: FittingData) -> float | None:
-    """The scaled CFI of one model on drawn data; None when it does not converge."""
+def _ordinal_fit(fit: ConfirmatoryFit, data: FittingData) -> tuple[float, float] | None:
+    """Scaled CFI and unadjusted chi-square of one model on drawn data; None when it does not converge."""
     problem = OrdinalProblem(fit.problem.model, data.groups)
     optimum = minimise(fit.x, problem.objective, problem.gradient, problem.information)
     if not optimum.converged:
@@ -166,4 +184,5 @@ def _scaled_cfi(fit: ConfirmatoryFit, data: FittingData) -> float | None:
     baseline = data.baseline(means=True)
     if test.scaled is None or baseline.scaled is None:
         return None
-    return comparative_fit(test.scaled, test.df, baseline.scaled, baseline.df)
+    cfi = comparative_fit(test.scaled, test.df, baseline.scaled, baseline.df)
+    return None if cfi is None else (cfi, test.chi_square)

@@ -60,11 +60,11 @@ def invariance_of(world, table, **options):
 
 
 @pytest.mark.parametrize("categories", [False, True], ids=["normal", "categories"])
-@pytest.mark.parametrize(("sight", "n"), [("groups", 180), ("groups", 320), ("waves", 180), ("waves", 320)])
+@pytest.mark.parametrize(("sight", "n"), [("groups", 220), ("groups", 420), ("waves", 180), ("waves", 420)])
 def test_all_samples_together_are_as_the_engine_one_by_one(sight, n, categories):
     world = World(sight, n, shift=0.3, categories=categories)
     table = world.table(np.random.default_rng(n))
-    report = invariance_of(world, table, n_draws=30, seed=5)
+    report = invariance_of(world, table, n_draws=99, seed=5)
     values = table[list(ITEMS)].to_numpy()
     rows = np.split(values, [world.sizes[0]]) if sight == "groups" else [np.hstack(np.split(values, 2))]
     moments = [group_moments(part) for part in rows]
@@ -77,11 +77,12 @@ def test_all_samples_together_are_as_the_engine_one_by_one(sight, n, categories)
     for step in report.steps[1:3]:
         changes = samples.changes(step.step, 0)
         assert (step.d_cfi, step.d_rmsea, step.d_srmr) == pytest.approx(changes[:3], abs=1e-5)
-        reference = samples.reference(step.step, 0, 30)
+        reference = samples.reference(step.step, 0, 99)
         assert (reference is None) == (step.reference is None)
-        if reference is not None and step.d_cfi < 0:
+        if reference is not None and step.d_cfi < -0.005:
             assert reference.p == pytest.approx(step.reference.p, abs=1e-9)
-        assert samples.rejected(step.step, 0, 30) is not step.holds
+            assert reference.p_chi_square == pytest.approx(step.reference.p_chi_square, abs=1e-9)
+        assert samples.rejected(step.step, 0, 99) is not step.holds
 
 
 @pytest.mark.parametrize("sight", ["groups", "waves"])
@@ -127,9 +128,8 @@ def test_below_150_the_engine_says_locked(sight):
 # The targets in small
 
 
-@pytest.mark.parametrize("n", [150, 300])
+@pytest.mark.parametrize(("sight", "n"), [("groups", 200), ("groups", 300), ("waves", 150), ("waves", 300)])
 @pytest.mark.parametrize("categories", [False, True], ids=["normal", "categories"])
-@pytest.mark.parametrize("sight", ["groups", "waves"])
 def test_invariance_that_holds_is_seldom_denied(sight, categories, n):
     check_false(figures(World(sight, n, categories=categories), 80))
 
@@ -139,17 +139,24 @@ def test_a_true_model_of_normal_answers_is_seldom_rejected(sight):
     check_true_model(figures(World(sight, 300), 100))
 
 
-@pytest.mark.parametrize(("n", "samples"), [(150, 30), (301, 200)])
+@pytest.mark.parametrize(
+    ("sight", "unit", "n", "samples"),
+    [
+        ("groups", "answer", 200, 30),
+        ("waves", "factor", 150, 30),
+        ("groups", "answer", 401, 200),
+        ("waves", "factor", 401, 200),
+    ],
+)
 @pytest.mark.parametrize("categories", [False, True], ids=["normal", "categories"])
-@pytest.mark.parametrize(("sight", "unit"), [("groups", "answer"), ("waves", "factor")])
 def test_a_shift_of_half_a_standard_deviation_is_found(sight, unit, categories, n, samples):
     check_detected(figures(World(sight, n, shift=0.5, unit=unit, categories=categories), samples))
 
 
 def test_a_shift_is_found_at_the_step_of_intercepts_and_a_loading_at_the_step_of_loadings():
     """With each other as negative control."""
-    shifted = figures(World("waves", 301, shift=0.5))
-    weaker = figures(World("waves", 301, loading=0.35))
+    shifted = figures(World("waves", 401, shift=0.5))
+    weaker = figures(World("waves", 401, loading=0.35))
 
     assert shifted.scalar > 0.95
     assert shifted.metric < 0.2
@@ -174,7 +181,7 @@ SLOW = {"samples": 2_000, "n_draws": 500}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("n", [150, 200, 250, 300, 301, 400])
+@pytest.mark.parametrize("n", [200, 250, 300, 400, 401])
 @pytest.mark.parametrize("categories", [False, True], ids=["normal", "categories"])
 @pytest.mark.parametrize("sight", ["groups", "waves"])
 def test_invariance_that_holds_is_seldom_denied_at_every_size(sight, categories, n):
@@ -182,7 +189,7 @@ def test_invariance_that_holds_is_seldom_denied_at_every_size(sight, categories,
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("n", [150, 200, 300, 400])
+@pytest.mark.parametrize("n", [200, 300, 400])
 @pytest.mark.parametrize("categories", [False, True], ids=["normal", "categories"])
 @pytest.mark.parametrize(("sight", "unit"), [("groups", "answer"), ("waves", "answer"), ("waves", "factor")])
 def test_a_shift_of_half_a_standard_deviation_is_found_at_every_size(sight, unit, categories, n):

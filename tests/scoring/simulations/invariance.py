@@ -246,10 +246,13 @@ class Samples:
         later, before = self.steps[step], self.steps[STEPS[STEPS.index(step) - 1]]
         parts = [fits.fit(number, self.world.sizes, self.baseline_df) for fits in (later, before)]
         d_cfi = self.changes(step, number)[0]
-        if d_cfi >= 0.0:
-            # A CFI that did not fall is no evidence against the step; the draws would only say so.
-            return NullReference(1.0, None, 0, 0, self.seed)
-        return simulate_reference(parts[0], parts[1], d_cfi, n_draws=n_draws, seed=self.seed + number)
+        if d_cfi >= -0.005:
+            # A CFI that did not fall further is no evidence against the step; the draws would only say so.
+            return NullReference(1.0, None, 0, 0, self.seed, (), 1.0)
+        chi_square = self.changes(step, number)[3].chi_square
+        return simulate_reference(
+            parts[0], parts[1], d_cfi, chi_square=chi_square, n_draws=n_draws, seed=self.seed + number
+        )
 
     def rejected(self, step: str, number: int, n_draws: int) -> bool:
         """Whether the engine's rule rejects a step of one sample."""
