@@ -7,7 +7,7 @@ import pytest
 from scoring.errors import ScoringError
 from scoring.sem.invariance import group_invariance, role_invariance, wave_invariance
 from tests.scoring.comparisons import compare_invariance as comparison
-from tests.scoring.invariance_tables import MODEL, codes, report_of, step_of, table_of, waves_of
+from tests.scoring.sem.invariance_tables import MODEL, codes, report_of, step_of, table_of, waves_of
 from tests.scoring.simulations.invariance import BIASED, ITEMS, World
 
 # Groups

@@ -25,7 +25,7 @@ from scoring.sem.invariance import (
 )
 from scoring.sem.model import ConfirmatoryModel
 from scoring.sem.null_reference import NullReference
-from tests.scoring.invariance_tables import MODEL, codes, report_of, step_of, table_of, waves_of
+from tests.scoring.sem.invariance_tables import MODEL, codes, report_of, step_of, table_of, waves_of
 from tests.scoring.simulations.invariance import BIASED, ITEMS, World
 
 # The rules, exactly at their limits
