@@ -78,10 +78,11 @@ def _simplify(value: Any) -> Any:
     """A value of numpy, pandas or the standard library as the nearest one of Python's own."""
     if isinstance(value, np.generic | np.ndarray | pd.Index):
         return value.tolist()
-    if isinstance(value, Fraction | Path | date):
-        return str(value)
+    # pandas' missing time counts as a date, so it is asked for first.
     if value is pd.NA or value is pd.NaT:
         return None
+    if isinstance(value, Fraction | Path | date):
+        return str(value)
     raise TypeError(f"{type(value).__name__} has no plain form")
 
 
