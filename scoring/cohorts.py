@@ -169,7 +169,7 @@ def _contrast(counts: CohortContrast, a: GroupSummary, b: GroupSummary, width: f
     if error <= 1e-12 * max(1.0, abs(a.mean), abs(b.mean)):
         spread = Note("contrast.spread", _NO_SPREAD)
         return replace(counts, difference=difference, verdict="too few", notes=(*counts.notes, spread))
-    df = (variance_a + variance_b) ** 2 / (variance_a**2 / (a.n - 1) + variance_b**2 / (b.n - 1))
+    df = welch_df(a, b)
     half = float(student.ppf(0.5 + counts.confidence / 2.0, df)) * error
     t = difference / error
     effect = hedges_g_independent(a, b, confidence=counts.confidence)
@@ -193,6 +193,14 @@ def _contrast(counts: CohortContrast, a: GroupSummary, b: GroupSummary, width: f
         verdict=verdict_for(difference - half, difference + half, width=width) if opened else "too few",
         notes=(*counts.notes, power),
     )
+
+
+def welch_df(a: GroupSummary, b: GroupSummary) -> float:
+    """Return Welch and Satterthwaite's degrees of freedom of two groups of which at least one varies."""
+    parts = a.sd**2 / a.n, b.sd**2 / b.n
+    # Shares of the variance rather than variances, whose squares may be too large or too small for a number.
+    share = parts[0] / (parts[0] + parts[1])
+    return 1.0 / (share**2 / (a.n - 1) + (1.0 - share) ** 2 / (b.n - 1))
 
 
 def _check_summaries(a: GroupSummary, b: GroupSummary) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from scoring.errors import ScoringError
+from scoring.noncentral import noncentral_cdf
 
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -64,7 +65,6 @@ def noncentral_interval(t: float, df: float, confidence: float = 0.95) -> tuple[
         `effect.spread` for a t that is not finite.
     """
     from scipy.optimize import brentq
-    from scipy.stats import nct
 
     if not math.isfinite(t):
         raise ScoringError("effect.spread", "An infinite t has no interval.", "Pass values that vary.")
@@ -76,7 +76,7 @@ def noncentral_interval(t: float, df: float, confidence: float = 0.95) -> tuple[
     reach = 8.0 + t * (1.0 + 8.0 / math.sqrt(df))
 
     def noncentrality(p: float) -> float:
-        return float(brentq(lambda value: float(nct.cdf(t, df, value)) - p, -reach, reach, xtol=1e-10))
+        return float(brentq(lambda value: noncentral_cdf(t, df, value) - p, -reach, reach, xtol=1e-10))
 
     return noncentrality(1.0 - tail), noncentrality(tail)
 

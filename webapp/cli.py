@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 from instruments.errors import DefinitionError, PinnedVersionError, UnknownInstrumentError
 from instruments.parts import WaveKind
 from surveys.errors import PseudonymKeyError, SurveyError
-from webapp.analyse import analyse
+from webapp.analyse_change import analyse
 from webapp.config import DEFAULT_DATABASE_URL, ConfigError, Settings, load_settings
 from webapp.keys import complete_settings
 

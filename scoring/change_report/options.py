@@ -1,0 +1,139 @@
+"""What a change report can be asked to do, and the options that cannot be."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+import numpy as np
+import pandas as pd
+
+from scoring.scale_sets import LISTED, Problem, ProblemsError, ScaleSet
+
+Assigned = Literal["named", "pairs", "cohorts"]
+
+_SHOWN: Final = 10
+
+
+@dataclass(frozen=True)
+class ChangeOptions:
+    """What a change report was asked to do.
+
+    Attributes
+    ----------
+    pair, role, wave : str
+        Columns that say to which pair, which of the two sides and which occasion a row belongs.
+    cohort, arm, person : str or None
+        Columns of the pair's cohort, of the design that pair or cohort was given, and of the person who answered.
+    order : tuple of str
+        The waves in their order in time; waves that are not named are left out. Empty: numbers in their order, or an instrument's waves.
+    roles : tuple of str
+        The two roles; a gap is the first minus the second. Empty: mentor and mentee, otherwise the order of the alphabet.
+    primary, secondary : tuple of str, or None
+        Scales declared beforehand: the primary family is judged after Holm, the secondary after Benjamini and Hochberg. None takes PS
+        and PW_V (otherwise the first scale) as primary, and all others as secondary.
+    margin : float or None
+        Smallest change of interest in points, declared before the last wave; None is .3 on a range of 1 to 5.
+    assigned : "named", "pairs", "cohorts" or None
+        What was put into arms; None means whole cohorts where there is an arm, otherwise that cohorts are simply cohorts.
+    randomised : bool
+        Whether lots decided.
+    waiting : str or None
+        The arm that waited, where pairs were put into a programme and a waiting group.
+    anchors : tuple of str
+        Items worded and placed alike in every wave.
+    persons : bool
+        Whether single persons and pairs are listed, for a researcher's eyes only.
+    weeks : int or None
+        Weeks between the first and the last wave.
+    seed : int
+        Start of the random numbers.
+    confidence : float
+        Coverage of intervals.
+    """
+
+    pair: str
+    role: str
+    wave: str
+    cohort: str | None = None
+    arm: str | None = None
+    person: str | None = None
+    order: tuple[str, ...] = ()
+    roles: tuple[str, ...] = ()
+    primary: tuple[str, ...] | None = None
+    secondary: tuple[str, ...] | None = None
+    margin: float | None = None
+    assigned: Assigned | None = None
+    randomised: bool = False
+    waiting: str | None = None
+    anchors: tuple[str, ...] = ()
+    persons: bool = False
+    weeks: int | None = None
+    seed: int = 1
+    confidence: float = 0.95
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns named, each once."""
+        named = (self.pair, self.role, self.wave, self.cohort, self.arm, self.person)
+        return tuple(dict.fromkeys(column for column in named if column is not None))
+
+
+def check_options(scales: ScaleSet, options: ChangeOptions) -> None:
+    """Raise ProblemsError unless every option has a value it can have."""
+    problems = []
+    columns = [column for column in (options.pair, options.role, options.wave) if column]
+    if len(set(columns)) < 3:
+        message = "Pair, role and wave need a column each."
+        problems.append(Problem("changes.option", message, "Name three different columns."))
+    clash = [column for column in options.columns if column in scales.items]
+    if clash:
+        message = f"Column {clash[0]} is an item of a scale and says who or when."
+        problems.append(
+            Problem("changes.option", message, "Give the answers and the labels columns of their own.")
+        )
+    for name, named, known in (
+        ("primary", options.primary, scales.names),
+        ("secondary", options.secondary, scales.names),
+        ("anchors", options.anchors, tuple(scales.items)),
+    ):
+        unknown = [entry for entry in named or () if entry not in known]
+        if unknown:
+            message = f"{name} cannot be {unknown[0]}."
+            problems.append(Problem("changes.option", message, f"Use one of: {listed(known)}."))
+    both = [name for name in options.primary or () if name in (options.secondary or ())]
+    if both:
+        message = f"Scale {both[0]} stands in the primary and in the secondary family."
+        problems.append(Problem("changes.option", message, "Put every scale into one family."))
+    if options.assigned not in (None, "named", "pairs", "cohorts"):
+        message = f"assigned cannot be {options.assigned}."
+        problems.append(Problem("changes.option", message, "Use pairs, cohorts or named."))
+    if not 0 < options.confidence < 1:
+        message = f"confidence cannot be {options.confidence}."
+        problems.append(
+            Problem("changes.option", message, "Give a number between 0 and 1, for example 0.95.")
+        )
+    if options.weeks is not None and not options.weeks > 0:
+        message = f"weeks cannot be {options.weeks}."
+        problems.append(
+            Problem(
+                "changes.option", message, "Give the weeks between the first and the last wave, 1 or more."
+            )
+        )
+    if options.margin is not None and not 0 < options.margin < float("inf"):
+        message = f"margin cannot be {options.margin}."
+        problems.append(
+            Problem("changes.option", message, "Give a number of points above 0, for example 0.3.")
+        )
+    refuse(problems)
+
+
+def listed(labels: Sequence[Any] | pd.Series | pd.Index | np.ndarray) -> str:
+    """The first labels, as they can stand in a sentence."""
+    names = [str(label) for label in labels]
+    return ", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
+
+
+def refuse(problems: Sequence[Problem]) -> None:
+    """Raise every problem at once, the first twenty by name; nothing where there is none."""
+    if problems:
+        raise ProblemsError(problems[:LISTED], max(0, len(problems) - LISTED))

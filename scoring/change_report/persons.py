@@ -1,0 +1,127 @@
+"""Single persons of a change report, for a researcher's eyes only: reliable change with its reference, and what chance would label."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+
+from instruments.errors import N_
+from scoring.change_report.cohorts import COMMON, pair_changes
+from scoring.change_report.data import ChangeData
+from scoring.change_report.families import choose_families
+from scoring.errors import Note
+from scoring.gates import allowed
+from scoring.reference import find_reference
+from scoring.reliable_change import ChangeLabels, ReliableChange, label_changes, reliable_change
+from scoring.report.data import attempt
+from scoring.shrinkage import ShrunkenChanges, shrink_changes
+
+RESEARCH = N_(
+    "For researchers only: what is said of one person must not reach coordinators, sponsors, managers or partners."
+)
+_WEEKS = N_(
+    "The weeks between the waves were not given, so they are taken to be those of the reference values (%(weeks)d)."
+)
+
+
+@dataclass(frozen=True)
+class PersonSection:
+    """Changes of single persons.
+
+    Attributes
+    ----------
+    reliable : mapping "scale role" -> ReliableChange
+        Of roles with 10 persons or more; persons are listed only where they were asked for.
+    shrunken : mapping "scale role" or "scale common" -> ShrunkenChanges
+        The same changes, and the common changes of pairs, pulled towards their mean by as much as they are error.
+    labels : ChangeLabels or None
+        Over all persons and scales, adjusted for their number; off while the reference values are provisional.
+    weeks : int or None
+        Weeks between the first and the last wave, as given.
+    notes : tuple of Note
+    """
+
+    reliable: Mapping[str, ReliableChange]
+    shrunken: Mapping[str, ShrunkenChanges]
+    labels: ChangeLabels | None
+    weeks: int | None
+    notes: tuple[Note, ...]
+
+
+def analyse_persons(data: ChangeData) -> PersonSection:
+    """Return the changes of single persons on every scale, role by role."""
+    notes = [Note("persons.research", RESEARCH)]
+    found: dict[str, ReliableChange] = {}
+    for name, scored in data.scored.items():
+        for side, role in enumerate(data.roles):
+            waves = scored.waves_of(side)
+            if len(waves) < 2:
+                continue
+            before, after = (data.series(name, side, wave)[0] for wave in (waves[0], waves[-1]))
+            if not allowed(int((before.notna() & after.notna()).sum()), "mean_change"):
+                continue
+            reference = find_reference(name, role)
+            weeks = data.options.weeks or reference.interval_weeks
+            if data.options.weeks is None:
+                notes.append(Note("persons.weeks", _WEEKS, {"weeks": weeks}))
+            change = attempt(
+                notes,
+                f"Reliable change of {role}, {name}",
+                partial(
+                    reliable_change, before, after, reference,
+                    interval_weeks=weeks, width=scored.width, confidence=data.options.confidence,
+                ),
+            )  # fmt: skip
+            if change is not None:
+                found[f"{name} {role}"] = change
+    shrunken = _shrink(data, found, notes)
+    labels = attempt(notes, "Labels", partial(_label, data, found)) if found else None
+    if not data.options.persons:
+        found = {key: replace(change, people=change.people.iloc[:0]) for key, change in found.items()}
+        shrunken = {key: replace(change, table=change.table.iloc[:0]) for key, change in shrunken.items()}
+        labels = None if labels is None else replace(labels, table=labels.table.iloc[:0])
+    unique = tuple({(note.code, str(note)): note for note in notes}.values())
+    return PersonSection(found, shrunken, labels, data.options.weeks, unique)
+
+
+def _shrink(
+    data: ChangeData, found: Mapping[str, ReliableChange], notes: list[Note]
+) -> dict[str, ShrunkenChanges]:
+    """The changes of each role, and of pairs together where both roles answered the same words."""
+    shrunken: dict[str, ShrunkenChanges] = {}
+    for name, scored in data.scored.items():
+        errors = {}
+        for role in data.roles:
+            reliable = found.get(f"{name} {role}")
+            if reliable is None:
+                continue
+            errors[role] = reliable.sem**2
+            change = attempt(
+                notes,
+                f"Shrinkage of {role}, {name}",
+                partial(
+                    shrink_changes, reliable.people["change"], reliable.sd_difference**2,
+                    role=role, confidence=data.options.confidence,
+                ),
+            )  # fmt: skip
+            if change is not None:
+                shrunken[f"{name} {role}"] = change
+        if len(errors) == len(data.roles) and scored.scale.same_wording:
+            before, after = pair_changes(data, name, COMMON)
+            change = attempt(
+                notes,
+                f"Shrinkage of pairs, {name}",
+                partial(
+                    shrink_changes, after - before, sum(errors.values()) / 2.0,
+                    kind="common change", confidence=data.options.confidence,
+                ),
+            )  # fmt: skip
+            if change is not None:
+                shrunken[f"{name} {COMMON}"] = change
+    return shrunken
+
+
+def _label(data: ChangeData, found: Mapping[str, ReliableChange]) -> ChangeLabels:
+    """Labels over the whole report; one declared scale stands by itself."""
+    primary = choose_families(data).primary[:1]
+    own = [f"{name} {role}" for name in primary for role in data.roles if f"{name} {role}" in found]
+    return label_changes(found, primary=own)

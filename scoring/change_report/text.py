@@ -1,0 +1,100 @@
+"""A change report as plain text of at most one hundred columns; numbers are rounded here and nowhere else."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from scoring.change_report.report import ChangeMeta, ChangeReport
+from scoring.change_report.text_rest import cohort_lines, missing_lines, person_lines
+from scoring.change_report.text_scales import scale_lines, summary_lines
+from scoring.gates import gate_for, minimum_for
+from scoring.report.text_tables import heading, note_lines, paragraph
+
+# (what opens, what is done with these numbers until then)
+GATES: Final = (
+    ("cell_mean", "Means are shown"),
+    ("mean_change", "Changes are tested, with their direction,"),
+    ("mixed_model", "Mixed models are fitted, and the influence of partners explored,"),
+    ("cohort_contrast", "Cohorts are compared in words"),
+    ("apim_confirmatory", "The influence of partners is judged"),
+)
+
+
+def render_text(report: ChangeReport) -> str:
+    """Return the report as text: what was analysed, what moved, each scale, cohorts, who is missing, and single persons in counts."""
+    lines = [
+        *_title_lines(report.meta),
+        *note_lines(report.notes),
+        *_gate_lines(report.meta),
+        *heading("What moved"),
+        *summary_lines(report.scales),
+        *_family_lines(report),
+    ]
+    for name, section in report.scales.items():
+        if all(role.change is None for role in section.roles.values()):
+            continue
+        lines += [*heading(f"Scale {name}"), *scale_lines(section, report.meta.roles)]
+    for title, section_lines in (
+        ("Cohorts", cohort_lines(report.cohorts)),
+        ("Who is missing", missing_lines(report.missing)),
+        ("Single persons (researchers only)", person_lines(report.persons)),
+    ):
+        if section_lines:
+            lines += [*heading(title), *section_lines]
+    return "\n".join(part_notes(lines)).strip("\n") + "\n"
+
+
+def part_notes(lines: list[str]) -> Iterator[str]:
+    """A blank line between a table and the first note below it, and never two of them."""
+    before = ""
+    for line in lines:
+        if line.startswith("* ") and before and not before.startswith(("* ", "  ")):
+            yield ""
+        if line or before:
+            yield line
+        before = line
+
+
+def _title_lines(meta: ChangeMeta) -> list[str]:
+    """What was analysed, and how to get the same again."""
+    options = meta.options
+    columns = {
+        "pair": options.pair,
+        "role": options.role,
+        "wave": options.wave,
+        "cohort": options.cohort,
+        "arm": options.arm,
+        "person": options.person,
+    }
+    named = ", ".join(f"{name} {column}" for name, column in columns.items() if column)
+    versions = ", ".join(f"{package} {version}" for package, version in meta.versions.items())
+    facts = [
+        f"{meta.source or 'Table'}: {meta.n_rows} rows of {meta.n_pairs} pairs; both partners answered first and last: {meta.n_complete}.",
+        f"Scales from {meta.scales_source or 'a mapping'}; a score needs {meta.minimum_answered} of a scale's items.",
+        f"Columns: {named}.",
+        f"Roles: {meta.roles[0]}, {meta.roles[1]}. Waves in their order: {', '.join(meta.waves)}.",
+        f"Seed {options.seed}, intervals of {options.confidence:.0%}.",
+        f"Made with {versions}.",
+    ]
+    return [*heading("Change report")[1:], *(line for fact in facts for line in paragraph(fact))]
+
+
+def _gate_lines(meta: ChangeMeta) -> list[str]:
+    """What so many pairs can bear."""
+    lines = [*heading("What these numbers can bear", 2), *paragraph(gate_for(meta.n_complete).message)]
+    shut = [(text, minimum_for(what)) for what, text in GATES if meta.n_complete < minimum_for(what)]
+    for text, minimum in shut:
+        lines += paragraph(f"{text} from {minimum} pairs on.", bullet="- ")
+    return lines
+
+
+def _family_lines(report: ChangeReport) -> list[str]:
+    """How the changes were judged together."""
+    declared = report.declared
+    lines = [""]
+    if declared.primary:
+        lines += paragraph(f"Primary family, adjusted after Holm: {', '.join(declared.primary)}.")
+    if declared.secondary:
+        lines += paragraph(
+            f"Secondary family, adjusted after Benjamini and Hochberg: {', '.join(declared.secondary)}."
+        )
+    return [*lines, *note_lines(report.families.notes)]

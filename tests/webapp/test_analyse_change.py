@@ -1,0 +1,182 @@
+"""`viceversa analyse change`: a long CSV to text, JSON and pictures of change, or one clear message and nothing written."""
+
+import json
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from webapp.cli import main
+
+ROOT = Path(__file__).parents[2]
+SCALES = 'minimum = 1\nmaximum = 5\n[scales]\ntrust = ["a", "b", "-c"]\nsafety = ["d", "e", "f"]\n'
+COLUMNS = ("--scales", "scales.toml", "--pair", "dyad", "--role", "side", "--wave", "when")
+Run = Callable[..., Result]
+
+
+def make_table(n_pairs: int = 24) -> str:
+    """Pairs at two waves; trust of the juniors rises by about one point."""
+    rng = np.random.default_rng(5)
+    lines = ["dyad,side,when,site,a,b,c,d,e,f"]
+    for pair in range(n_pairs):
+        for side in ("junior", "senior"):
+            trait = rng.normal(size=2) * 0.7
+            for when in (0, 1):
+                gain = np.array([1.0 if side == "junior" and when else 0.0, 0.0])
+                level = np.repeat(3 + trait + gain, 3)
+                answers = np.clip(np.round(level + rng.normal(size=6) * 0.6), 1, 5).astype(int)
+                answers[2] = 6 - answers[2]
+                lines.append(f"p{pair},{side},{when},{'xy'[pair % 2]},{','.join(map(str, answers))}")
+    return "\n".join(lines) + "\n"
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run `viceversa analyse change` in an empty folder with a table and its scales."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "scales.toml").write_text(SCALES, encoding="utf-8")
+    (tmp_path / "answers.csv").write_text(make_table(), encoding="utf-8")
+
+    def invoke(*arguments: str, status: int = 0) -> Result:
+        result = CliRunner().invoke(main, ["analyse", "change", *arguments], catch_exceptions=False)
+        assert result.exit_code == status, result.output
+        assert "Traceback" not in result.output
+        return result
+
+    return invoke
+
+
+def test_text_json_and_pictures(run: Run, tmp_path: Path) -> None:
+    text = run("answers.csv", *COLUMNS, "--json", "out.json", "--figures", "new/pictures").stdout
+    report = json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))
+    pictures = sorted(path.name for path in (tmp_path / "new" / "pictures").iterdir())
+
+    assert text.startswith("Change report\n")
+    assert "answers.csv: 96 rows of 24 pairs; both partners answered first and last: 24." in text
+    assert "Changed during the programme by" in text
+    assert "because of" not in text.replace("nobody knows because of what", "")
+    assert len(report["meta"]["digest"]) == 64
+    assert report["scales"]["trust"]["roles"]["junior"]["verdict"] == "moved"
+    assert report["scales"]["trust"]["model"]["method"] == "mixed model"
+    assert {"changes.svg", "slopes.png", "roles.svg", "pairs.svg", "power.png"} <= set(pictures)
+    for path in (tmp_path / "new" / "pictures").glob("*.svg"):
+        assert ET.fromstring(path.read_bytes()).tag.endswith("svg")
+
+
+def test_json_to_standard_output_is_nothing_but_json(run: Run) -> None:
+    report = json.loads(run(*COLUMNS, "answers.csv", "--json", "-").stdout)
+
+    assert report["meta"]["n_rows"] == 96
+    assert report["wording"] == "changed during"
+
+
+def test_options_reach_the_report(run: Run) -> None:
+    report = json.loads(
+        run(
+            "answers.csv", *COLUMNS, "--json", "-", "--cohort", "site", "--roles", "senior,junior", "--primary", "safety",
+            "--margin", "0.5", "--weeks", "26", "--anchor", "a", "--order", "0,1", "--seed", "7",
+        ).stdout
+    )  # fmt: skip
+
+    assert report["meta"]["roles"] == ["senior", "junior"]
+    assert report["declared"] == {"primary": ["safety"], "secondary": ["trust"]}
+    assert report["scales"]["trust"]["roles"]["junior"]["equivalence"]["bound"] == 0.5
+    assert report["persons"]["weeks"] == 26
+    assert report["cohorts"]["sizes"] == {"x": 12, "y": 12}
+    assert report["meta"]["options"]["seed"] == 7
+
+
+def test_single_persons_and_pairs_only_when_asked_for(run: Run) -> None:
+    shut = run("answers.csv", *COLUMNS, "--json", "-").stdout
+    opened = run("answers.csv", *COLUMNS, "--json", "-", "--persons").stdout
+
+    assert '"p17"' not in shut
+    assert '"p17"' in opened
+
+
+def test_one_pair(run: Run) -> None:
+    text = run("answers.csv", *COLUMNS, "--only-pair", "p3").stdout
+    report = json.loads(run("answers.csv", *COLUMNS, "--only-pair", "p3", "--json", "-").stdout)
+
+    assert text.startswith("Pair p3\n")
+    assert "For researchers only" in text
+    assert report["pair"] == "p3"
+    assert "There is no pair 99." in run("answers.csv", *COLUMNS, "--only-pair", "99", status=1).output
+
+
+class TestRefusals:
+    @pytest.mark.parametrize(
+        ("arguments", "said"),
+        [
+            (("--scales", "scales.toml", "--pair", "dyad", "--role", "side"), "Missing option '--wave'"),
+            (COLUMNS[2:], "--scales SCALES.TOML or --instrument"),
+            ((*COLUMNS, "--assigned", "nobody"), "--assigned"),
+            ((*COLUMNS, "--only-pair", "p3", "--figures", "x"), "no pictures of one pair"),
+        ],
+    )
+    def test_a_command_that_is_written_wrongly(self, run: Run, arguments: tuple[str, ...], said: str) -> None:
+        assert said in run("answers.csv", *arguments, status=2).output
+
+    @pytest.mark.parametrize(
+        ("arguments", "said"),
+        [
+            (("--order", "0,2"), "The order of the waves names 2, which column when does not have."),
+            (("--roles", "boss,junior"), "It has: junior, senior."),
+            (("--only", "when=1"), "Column when has one wave only (1)."),
+            (("--only", "side=junior"), "Column side has 1 different roles (junior)."),
+            (("--cohort", "nowhere"), "Column nowhere of answers.csv is missing."),
+            (("--primary", "hope"), "primary cannot be hope."),
+            (("--randomised",), "Name the column of the arm."),
+            (("--arm", "site", "--waiting", "z"), "No pair is in the arm z"),
+            (("--json", "no/such/folder/out.json"), "name another place"),
+        ],
+    )
+    def test_what_cannot_be_done(self, run: Run, arguments: tuple[str, ...], said: str) -> None:
+        assert said in run("answers.csv", *COLUMNS, *arguments, status=1).output
+
+    def test_doubled_rows_are_all_named_and_nothing_is_written(self, run: Run, tmp_path: Path) -> None:
+        path = tmp_path / "answers.csv"
+        lines = path.read_text(encoding="utf-8").splitlines()
+        path.write_text("\n".join([*lines, lines[1], lines[5]]) + "\n", encoding="utf-8")
+
+        output = run("answers.csv", *COLUMNS, "--json", "out.json", "--figures", "p", status=1).output
+
+        assert "Rows 2 and 98 are both of dyad p0, side junior, when 0." in output
+        assert "Rows 6 and 99" in output
+        assert not (tmp_path / "out.json").exists()
+        assert not (tmp_path / "p").exists()
+
+    def test_a_fault_of_the_program_is_not_hidden(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+        from scoring.change_report import report
+
+        def fail(*_: object) -> None:
+            raise ZeroDivisionError
+
+        monkeypatch.setattr(report, "analyse_persons", fail)
+
+        with pytest.raises(ZeroDivisionError):
+            run("answers.csv", *COLUMNS)
+
+
+def test_help_shows_an_example_and_the_group_still_takes_a_file(run: Run) -> None:
+    output = run("--help").output
+
+    assert output.startswith("Usage: main analyse change [OPTIONS] FILE\n")
+    assert "--order before,middle,after" in output
+    assert "change  What changed in pairs" in CliRunner().invoke(main, ["analyse", "--help"]).output
+
+
+def test_help_loads_no_heavy_library() -> None:
+    code = (
+        "import sys; from click.testing import CliRunner; from webapp.cli import main;"
+        "print(CliRunner().invoke(main, ['analyse', 'change', '--help']).exit_code, *sorted({n.partition('.')[0] for n in sys.modules}))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+
+    assert done.stdout.startswith("0 ")
+    assert not set(done.stdout.split()) & {"numpy", "pandas", "scipy", "matplotlib", "pingouin", "scoring"}
