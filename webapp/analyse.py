@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -46,6 +46,7 @@ Example:
   viceversa analyse answers.csv --scales scales.toml --group language --json report.json --figures pictures
   viceversa analyse answers.csv --instrument core-battery --only wave=T2 --only role=mentee
 """
+Command = TypeVar("Command", bound=Callable[..., Any])
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
@@ -101,6 +102,35 @@ def plain_errors() -> Iterator[None]:
         yield
     except ScoringError as error:
         raise click.ClickException(str(error)) from error
+
+
+def output_options(command: Command) -> Command:
+    """Add the options that every analysis ends with: where random numbers start, and where results go."""
+    options = (
+        click.option(
+            "--seed",
+            default=1,
+            show_default=True,
+            type=click.IntRange(0),
+            help="Start of the random numbers.",
+        ),
+        click.option(
+            "--json",
+            "json_file",
+            type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
+            metavar="OUT",
+            help="Write everything here, in full precision; - for standard output instead of the text.",
+        ),
+        click.option(
+            "--figures",
+            type=click.Path(file_okay=False, path_type=Path),
+            metavar="DIR",
+            help="Write the pictures into this folder, as SVG and PNG.",
+        ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
 
 
 @analyse.command(DEFAULT, cls=FileCommand, help=HELP)
@@ -165,22 +195,7 @@ def plain_errors() -> Iterator[None]:
     type=click.IntRange(0, 100_000),
     help="Simulated data sets for limits of fit and invariance; 0 for none.",
 )
-@click.option(
-    "--seed", default=1, show_default=True, type=click.IntRange(0), help="Start of the random numbers."
-)
-@click.option(
-    "--json",
-    "json_file",
-    type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
-    metavar="OUT",
-    help="Write everything here, in full precision; - for standard output instead of the text.",
-)
-@click.option(
-    "--figures",
-    type=click.Path(file_okay=False, path_type=Path),
-    metavar="DIR",
-    help="Write the pictures into this folder, as SVG and PNG.",
-)
+@output_options
 @click.pass_obj
 def report_command(settings: Settings, /, file: Path, **options: Any) -> None:
     """Read FILE, analyse it, and write whatever was asked for."""

@@ -15,6 +15,7 @@ from webapp.analyse import (
     _read_condition,
     _write_whole,
     analyse,
+    output_options,
     plain_errors,
 )
 from webapp.config import Settings
@@ -89,22 +90,7 @@ Example:
 @click.option(
     "--only-pair", "one_pair", metavar="PAIR", help="Report on this one pair instead, for researchers only."
 )
-@click.option(
-    "--seed", default=1, show_default=True, type=click.IntRange(0), help="Start of the random numbers."
-)
-@click.option(
-    "--json",
-    "json_file",
-    type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
-    metavar="OUT",
-    help="Write everything here, in full precision; - for standard output instead of the text.",
-)
-@click.option(
-    "--figures",
-    type=click.Path(file_okay=False, path_type=Path),
-    metavar="DIR",
-    help="Write the pictures into this folder, as SVG and PNG.",
-)
+@output_options
 @click.pass_obj
 def change_command(settings: Settings, /, file: Path, **options: Any) -> None:
     """Read FILE, find out what changed, and write whatever was asked for."""

@@ -1,13 +1,12 @@
 """A change report as plain text of at most one hundred columns; numbers are rounded here and nowhere else."""
 
-from collections.abc import Iterator
 from typing import Final
 
 from scoring.change_report.report import ChangeMeta, ChangeReport
 from scoring.change_report.text_rest import cohort_lines, missing_lines, person_lines
 from scoring.change_report.text_scales import scale_lines, summary_lines
 from scoring.gates import gate_for, minimum_for
-from scoring.report.text_tables import heading, note_lines, paragraph
+from scoring.report.text_tables import heading, note_lines, paragraph, part_notes
 
 # (what opens, what is done with these numbers until then)
 GATES: Final = (
@@ -41,17 +40,6 @@ def render_text(report: ChangeReport) -> str:
         if section_lines:
             lines += [*heading(title), *section_lines]
     return "\n".join(part_notes(lines)).strip("\n") + "\n"
-
-
-def part_notes(lines: list[str]) -> Iterator[str]:
-    """A blank line between a table and the first note below it, and never two of them."""
-    before = ""
-    for line in lines:
-        if line.startswith("* ") and before and not before.startswith(("* ", "  ")):
-            yield ""
-        if line or before:
-            yield line
-        before = line
 
 
 def _title_lines(meta: ChangeMeta) -> list[str]:

@@ -1,6 +1,5 @@
 """A psychometric report as plain text of at most one hundred columns; numbers are rounded here and nowhere else."""
 
-from collections.abc import Iterator
 from typing import Final
 
 from scoring.gates import minimum_for
@@ -8,7 +7,7 @@ from scoring.report.psychometric import PsychometricReport, ReportMeta
 from scoring.report.text_groups import agreement_lines, careless_lines, dif_lines, invariance_lines
 from scoring.report.text_models import confirmatory_lines, exploratory_lines, structure_lines
 from scoring.report.text_scales import scale_lines, summary_lines
-from scoring.report.text_tables import heading, note_lines, paragraph
+from scoring.report.text_tables import heading, note_lines, paragraph, part_notes
 
 # (what opens, what is done with these numbers until then)
 GATES: Final = (
@@ -45,18 +44,7 @@ def render_text(report: PsychometricReport) -> str:
     ):
         if section_lines:
             lines += [*heading(title), *section_lines]
-    return "\n".join(_part_notes(lines)).strip("\n") + "\n"
-
-
-def _part_notes(lines: list[str]) -> Iterator[str]:
-    """A blank line between a table and the first note below it, and never two of them."""
-    before = ""
-    for line in lines:
-        if line.startswith("* ") and before and not before.startswith(("* ", "  ")):
-            yield ""
-        if line or before:
-            yield line
-        before = line
+    return "\n".join(part_notes(lines)).strip("\n") + "\n"
 
 
 def _title_lines(meta: ReportMeta) -> list[str]:

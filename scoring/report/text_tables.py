@@ -2,7 +2,7 @@
 
 import math
 import textwrap
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final
 
 from scoring.errors import Note
@@ -138,3 +138,14 @@ def note_lines(notes: Iterable[Note], *, about: str = "") -> list[str]:
     for reason, parts in failed.items():
         texts[f"{'; '.join(dict.fromkeys(parts))}: not computed. {reason}"] = None
     return [line for text in texts for line in paragraph(text, bullet="* ")]
+
+
+def part_notes(lines: list[str]) -> Iterator[str]:
+    """Yield lines with a blank line between a table and the first note below it, and never two of them."""
+    before = ""
+    for line in lines:
+        if line.startswith("* ") and before and not before.startswith(("* ", "  ")):
+            yield ""
+        if line or before:
+            yield line
+        before = line
