@@ -1,11 +1,8 @@
 """Long answers and scales in, one frozen report of change out; usable without database or web."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
-from importlib.metadata import PackageNotFoundError, version
-from platform import python_version
-from typing import Any, Final
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
 
 import pandas as pd
 
@@ -21,12 +18,12 @@ from scoring.errors import Note
 from scoring.gates import gate_for
 from scoring.multiplicity import FamilyReport
 from scoring.report.data import unique_notes
+from scoring.report.steps import Progress, Step, package_versions, run_steps, scale_step
 from scoring.scale_sets import ScaleSet
 from scoring.tables import ItemTable
 
 # The packages whose version may change a number.
 PACKAGES: Final = ("viceversa", "numpy", "scipy", "pandas", "pingouin")
-Progress = Callable[[Sequence[str]], Iterable[str]]
 
 _WORDING = N_(
     "Whatever is said to have moved changed during the programme; without lots or a group that waited nobody knows because of what."
@@ -146,16 +143,9 @@ def change_report(
     ProblemsError
         For answers or options that cannot be used; see `scoring.change_report.data.prepare_changes`.
     """
-    from threadpoolctl import threadpool_limits
-
     data = prepare_changes(answers, scales, options)
-    steps = _plan(data)
-    found: dict[str, Any] = {}
-    # Matrices of pairs are small: threads of the linear algebra wait for one another longer than they work.
-    with threadpool_limits(limits=1, user_api="blas"):
-        for label in (progress or iter)(list(steps)):
-            found[label] = steps[label]()
-    sections = {name: found[_scale_step(name)] for name in scales.names}
+    found = run_steps(_plan(data), progress)
+    sections = {name: found[scale_step(name)] for name in scales.names}
     judged, families = judge_report(data, sections)
     return ChangeReport(
         meta=describe_data(data, digest),
@@ -175,20 +165,17 @@ _MISSING: Final = "missing answers"
 _PERSONS: Final = "single persons"
 
 
-def _scale_step(name: str) -> str:
-    """The step that analyses a scale."""
-    return f"scale {name}"
-
-
-def _plan(data: ChangeData) -> dict[str, Callable[[], Any]]:
+def _plan(data: ChangeData) -> dict[str, Step]:
     """Each step by its name."""
-    steps: dict[str, Callable[[], Any]] = {
-        _scale_step(name): partial(analyse_scale, data, name) for name in data.scales.names
-    }
+
+    def analyse(name: str) -> Step:
+        return lambda _: analyse_scale(data, name)
+
+    steps = {scale_step(name): analyse(name) for name in data.scales.names}
     return steps | {
-        _COHORTS: partial(compare_data, data),
-        _MISSING: partial(examine_missing, data),
-        _PERSONS: partial(analyse_persons, data),
+        _COHORTS: lambda _: compare_data(data),
+        _MISSING: lambda _: examine_missing(data),
+        _PERSONS: lambda _: analyse_persons(data),
     }
 
 
@@ -196,7 +183,7 @@ def describe_data(data: ChangeData, digest: str = "") -> ChangeMeta:
     """Return where a report comes from."""
     n_complete = max((_n_complete(data, name) for name in data.scored), default=0)
     return ChangeMeta(
-        versions=_versions(),
+        versions=package_versions(PACKAGES),
         source=data.table.source,
         digest=digest,
         scales_source=data.scales.source,
@@ -207,7 +194,7 @@ def describe_data(data: ChangeData, digest: str = "") -> ChangeMeta:
         roles=data.roles,
         waves=data.waves,
         gate=gate_for(n_complete).name,
-        options=replace(data.options),
+        options=data.options,
     )
 
 
@@ -215,14 +202,3 @@ def _n_complete(data: ChangeData, name: str) -> int:
     """Pairs with all four scores of a scale."""
     scores = data.pair_scores(name)
     return 0 if scores is None else int(scores.complete((scores.waves[0], scores.waves[-1])).sum())
-
-
-def _versions() -> dict[str, str]:
-    """The versions of everything that may change a number."""
-    versions = {"python": python_version()}
-    for package in PACKAGES:
-        try:
-            versions[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return versions

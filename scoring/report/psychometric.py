@@ -1,10 +1,8 @@
 """Answers and scales in, one frozen psychometric report out; usable without database or web."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
-from platform import python_version
-from typing import Any, Final
+from typing import Final
 
 import pandas as pd
 
@@ -15,6 +13,7 @@ from scoring.report.groups import AgreementSection, DifSection, compare_agreemen
 from scoring.report.invariance import InvarianceSection, compare_measurement
 from scoring.report.models import ConfirmatorySection, fit_models
 from scoring.report.scales import ScaleSection, analyse_scale
+from scoring.report.steps import Progress, Step, package_versions, run_steps, scale_step
 from scoring.report.structure import (
     AdequacySection,
     CorrelationSection,
@@ -30,7 +29,6 @@ from scoring.tables import ItemTable
 
 __all__ = ["PsychometricReport", "ReportOptions", "psychometric_report"]
 
-Progress = Callable[[Sequence[str]], Iterable[str]]
 # The packages whose version may change a number.
 PACKAGES: Final = ("viceversa", "numpy", "scipy", "pandas", "pingouin", "factor-analyzer", "scikit-learn")
 
@@ -146,18 +144,11 @@ def psychometric_report(
     ProblemsError
         For answers or options that cannot be used; see `scoring.report.data.prepare_data`.
     """
-    from threadpoolctl import threadpool_limits
-
     data = prepare_data(answers, scales, options or ReportOptions())
-    steps = _plan(data, watch)
-    found: dict[str, Any] = {}
-    # The matrices of a questionnaire are small: threads of the linear algebra wait for one another several times as long as they work.
-    with threadpool_limits(limits=1, user_api="blas"):
-        for label in (progress or iter)(list(steps)):
-            found[label] = steps[label](found)
+    found = run_steps(_plan(data, watch), progress)
     return PsychometricReport(
         meta=_describe(data, digest),
-        scales={scale.name: found[_scale_step(scale.name)] for scale in scales.scales},
+        scales={scale.name: found[scale_step(scale.name)] for scale in scales.scales},
         notes=data.notes,
         **{name: found[label] for name, label in SECTIONS.items()},
     )
@@ -176,21 +167,14 @@ SECTIONS: Final = {
 }
 
 
-def _scale_step(name: str) -> str:
-    """The step that analyses a scale."""
-    return f"scale {name}"
-
-
-def _plan(
-    data: ReportData, watch: Callable[[int, int], None] | None
-) -> dict[str, Callable[[Mapping[str, Any]], Any]]:
+def _plan(data: ReportData, watch: Callable[[int, int], None] | None) -> dict[str, Step]:
     """Each step by its name; a step sees what the steps before it found."""
 
-    def analyse(place: int) -> Callable[[Mapping[str, Any]], ScaleSection]:
+    def analyse(place: int) -> Step:
         return lambda _: analyse_scale(data, data.scales.scales[place])
 
-    steps: dict[str, Callable[[Mapping[str, Any]], Any]] = {
-        _scale_step(name): analyse(place) for place, name in enumerate(data.scales.names)
+    steps: dict[str, Step] = {
+        scale_step(name): analyse(place) for place, name in enumerate(data.scales.names)
     }
     steps |= {
         "correlations": lambda _: correlate_items(data),
@@ -208,15 +192,9 @@ def _plan(
 
 def _describe(data: ReportData, digest: str) -> ReportMeta:
     """Where the report comes from."""
-    versions = {"python": python_version()}
-    for package in PACKAGES:
-        try:
-            versions[package] = version(package)
-        except PackageNotFoundError:
-            continue
     complete = data.bank.notna().all(axis=1)
     return ReportMeta(
-        versions=versions,
+        versions=package_versions(PACKAGES),
         source=data.table.source,
         digest=digest,
         scales_source=data.scales.source,

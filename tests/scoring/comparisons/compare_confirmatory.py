@@ -15,7 +15,7 @@ import pandas as pd
 
 from scoring.sem import ConfirmatoryFit, ConfirmatoryModel, fit_confirmatory
 from scoring.sem.score_tests import modification_indices
-from tests.scoring.comparisons.rows import Row, r_data, r_values
+from tests.scoring.comparisons.rows import Row, r_data, r_values, r_values_at
 
 
 @dataclass(frozen=True)
@@ -55,10 +55,7 @@ class Case:
     @property
     def expected(self) -> Any:
         """R's values."""
-        found = r_values(self.data)
-        for key in self.path:
-            found = found[key]
-        return found
+        return r_values_at(self.data, self.path)
 
 
 # Plain indices and whole numbers, chi-squares (relative), scaled statistics (relative) by R's name.

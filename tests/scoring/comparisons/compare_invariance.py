@@ -17,7 +17,7 @@ from scoring.sem import ConfirmatoryFit, ConfirmatoryModel, fit_specification, p
 from scoring.sem.blocks import Block, Layout
 from scoring.sem.invariance import InvarianceReport, group_invariance, wave_invariance
 from scoring.sem.score_tests import equality_tests
-from tests.scoring.comparisons.rows import Row, r_data, r_values
+from tests.scoring.comparisons.rows import Row, r_data, r_values, r_values_at
 
 Table = Mapping[str, list[Any]]
 COUNTS = {"df": "df", "df.scaled": "df_scaled"}
@@ -71,10 +71,7 @@ class Case:
     @property
     def expected(self) -> Any:
         """R's values."""
-        found = r_values(self.data)
-        for key in self.path:
-            found = found[key]
-        return found
+        return r_values_at(self.data, self.path)
 
 
 def cases() -> Iterator[Case]:

@@ -64,6 +64,14 @@ def r_values(name: str) -> Any:
     return json.loads((REFERENCE / "r" / f"{name}.json").read_text(encoding="utf-8"))
 
 
+def r_values_at(name: str, path: Iterable[str]) -> Any:
+    """What R says about a data set, from the place that the keys lead to."""
+    found = r_values(name)
+    for key in path:
+        found = found[key]
+    return found
+
+
 @cache
 def _read_data(name: str) -> pd.DataFrame:
     return pd.read_csv(REFERENCE / f"{name}.csv")
