@@ -19,7 +19,7 @@ from scoring.scales import MINIMUM_ANSWERED
 # So many problems are listed; a file with more of them has one cause, not hundreds.
 LISTED: Final = 20
 _NAME: Final = re.compile(r"[^\W\d]\w*(?:[.-]\w+)*")
-_KEYS: Final = ("minimum", "maximum", "minimum_answered", "scales")
+_KEYS: Final = ("minimum", "maximum", "minimum_answered", "scales", "skills")
 _EXAMPLE: Final = 'minimum = 1\nmaximum = 5\n\n[scales]\ntrust = ["t1", "t2", "-t3"]'
 
 
@@ -280,7 +280,7 @@ def _find_unknown(raw: Mapping[str, Any], source: str) -> Iterator[Problem]:
             yield Problem(
                 "scales.key",
                 f"{source}: {key} is not known.",
-                f"Use {', '.join(_KEYS[:-1])} and the table [scales], in which every scale is a list of items.",
+                f"Use {', '.join(_KEYS[:-2])}, the table [scales], in which every scale is a list of items, and tables [skills.NAME].",
             )
 
 

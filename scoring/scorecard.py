@@ -74,27 +74,57 @@ class ScaleChange:
 
 
 @dataclass(frozen=True)
+class MeasuredChange:
+    """The change of one scale in one role with its word, as a report has it.
+
+    Attributes
+    ----------
+    scale, role : str
+    estimate, low, high : float or None
+        In points; None where a gate keeps them shut.
+    judged : JudgedClaim
+        Among all comparisons of the report.
+    verdict : "moved", "not shown", "equivalent", "too few" or None
+        None below five persons, and outside the declared families.
+    """
+
+    scale: str
+    role: str
+    estimate: float | None
+    low: float | None
+    high: float | None
+    judged: JudgedClaim
+    verdict: FullVerdict | None
+
+
+@dataclass(frozen=True)
 class ScorecardLine:
     """One scale in one role under an objective.
 
     Attributes
     ----------
-    scale, role : str
-    change : MeanChange
-    judged : JudgedClaim
-        Among all comparisons of the scorecard.
-    verdict : "moved", "not shown", "equivalent", "too few" or None
-        None below five persons.
+    measured : MeasuredChange
     direction : "as wished", "against" or None
         None unless moved.
     """
 
-    scale: str
-    role: str
-    change: MeanChange
-    judged: JudgedClaim
-    verdict: FullVerdict | None
+    measured: MeasuredChange
     direction: Literal["as wished", "against"] | None
+
+    @property
+    def scale(self) -> str:
+        """The scale."""
+        return self.measured.scale
+
+    @property
+    def role(self) -> str:
+        """The role."""
+        return self.measured.role
+
+    @property
+    def verdict(self) -> FullVerdict | None:
+        """The word."""
+        return self.measured.verdict
 
 
 @dataclass(frozen=True)
@@ -199,7 +229,9 @@ def objective_scorecard(
         `scorecard.objectives` for none, more than five or a name that stands twice; `scorecard.scale` for a scale the instrument does
         not have; `scorecard.change` for a scale and role that stand twice; `family.alpha`.
     """
-    _check(objectives, changes, known_scales)
+    known = {change.scale for change in changes} if known_scales is None else set(known_scales)
+    _check(objectives, known)
+    _check_cells([(change.scale, change.role) for change in changes])
     wanted = {scale for objective in objectives for scale in objective.scales}
     used = [change for change in changes if change.scale in wanted]
     claims = [
@@ -215,19 +247,63 @@ def objective_scorecard(
         for item in used
     ]
     families = judge_claims(claims, primary=primary, secondary=wanted - set(primary), alpha=alpha)
-    scored = tuple(_score(objective, used, families) for objective in objectives)
+    measured = [_measure(item, families.find(f"{item.scale} {item.role}")) for item in used]
+    return _assemble(objectives, measured, families)
+
+
+def assemble_scorecard(
+    objectives: Sequence[Objective], measured: Sequence[MeasuredChange], families: FamilyReport
+) -> Scorecard:
+    """Put changes that a report has judged already under the objectives they belong to.
+
+    Parameters
+    ----------
+    objectives : sequence of Objective
+        One to five, as they were entered at the start.
+    measured : sequence of MeasuredChange
+        One per scale and role; those of no objective are left out.
+    families : FamilyReport
+        How the report judged all of them together.
+
+    Returns
+    -------
+    Scorecard
+        Its words are those of the report.
+
+    Raises
+    ------
+    ScoringError
+        `scorecard.objectives`, `scorecard.change`.
+    """
+    _check(objectives, {scale for objective in objectives for scale in objective.scales})
+    _check_cells([(change.scale, change.role) for change in measured])
+    return _assemble(objectives, measured, families)
+
+
+def _assemble(
+    objectives: Sequence[Objective], measured: Sequence[MeasuredChange], families: FamilyReport
+) -> Scorecard:
+    """Every objective with its lines."""
+    scored = tuple(_score(objective, measured) for objective in objectives)
     return Scorecard(scored, families, "changed during", families.notes)
 
 
-def _score(objective: Objective, changes: Sequence[ScaleChange], families: FamilyReport) -> ScoredObjective:
+def _measure(item: ScaleChange, judged: JudgedClaim) -> MeasuredChange:
+    """A change with its word; without a t interval that of the change itself, and below five persons none."""
+    change = item.change
+    verdict = judged.verdict if change.interval_kind == "t" else change.verdict
+    return MeasuredChange(item.scale, item.role, change.mean, change.low, change.high, judged, verdict)
+
+
+def _score(objective: Objective, measured: Sequence[MeasuredChange]) -> ScoredObjective:
     """One objective: its lines, and the word they add up to."""
-    lines = []
-    for scale in objective.scales:
-        for item in changes:
-            if item.scale == scale:
-                judged = families.find(f"{item.scale} {item.role}")
-                lines.append(_line(item, judged, objective.wishes.get(scale, "higher")))
-    unmeasured = tuple(scale for scale in objective.scales if all(item.scale != scale for item in changes))
+    lines = [
+        _line(item, objective.wishes.get(scale, "higher"))
+        for scale in objective.scales
+        for item in measured
+        if item.scale == scale
+    ]
+    unmeasured = tuple(scale for scale in objective.scales if all(item.scale != scale for item in measured))
     directions = {line.direction for line in lines if line.direction is not None}
     direction: Direction | None = None
     if directions:
@@ -241,14 +317,12 @@ def _score(objective: Objective, changes: Sequence[ScaleChange], families: Famil
     return ScoredObjective(objective, tuple(lines), verdict, direction, unmeasured, tuple(notes))
 
 
-def _line(item: ScaleChange, judged: JudgedClaim, wish: Wish) -> ScorecardLine:
+def _line(item: MeasuredChange, wish: Wish) -> ScorecardLine:
     """One scale in one role."""
-    # Without a t interval the word is that of the change itself, and below five persons there is none.
-    verdict = judged.verdict if item.change.interval_kind == "t" else item.change.verdict
     direction: Literal["as wished", "against"] | None = None
-    if verdict == "moved" and item.change.mean is not None:
-        direction = "as wished" if (item.change.mean > 0) == (wish == "higher") else "against"
-    return ScorecardLine(item.scale, item.role, item.change, judged, verdict, direction)
+    if item.verdict == "moved" and item.estimate is not None:
+        direction = "as wished" if (item.estimate > 0) == (wish == "higher") else "against"
+    return ScorecardLine(item, direction)
 
 
 def _sum_up(verdicts: Sequence[FullVerdict | None]) -> FullVerdict | None:
@@ -261,9 +335,7 @@ def _sum_up(verdicts: Sequence[FullVerdict | None]) -> FullVerdict | None:
     return words[0] if len(set(words)) == 1 else "not shown"
 
 
-def _check(
-    objectives: Sequence[Objective], changes: Sequence[ScaleChange], known_scales: Collection[str] | None
-) -> None:
+def _check(objectives: Sequence[Objective], known: Collection[str]) -> None:
     """Objectives that can be told apart and measured."""
     names = [objective.name for objective in objectives]
     if not 1 <= len(names) <= MOST_OBJECTIVES or len(set(names)) != len(names):
@@ -273,7 +345,6 @@ def _check(
             "Enter one to five objectives, each with a name of its own.",
             n=len(names),
         )
-    known = {change.scale for change in changes} if known_scales is None else set(known_scales)
     for objective in objectives:
         for scale in objective.scales:
             if scale not in known:
@@ -285,7 +356,10 @@ def _check(
                     scale=scale,
                     known=", ".join(sorted(known)),
                 )
-    cells = [(change.scale, change.role) for change in changes]
+
+
+def _check_cells(cells: Sequence[tuple[str, str]]) -> None:
+    """Each scale and role stands once."""
     if len(set(cells)) != len(cells):
         scale, role = next(cell for cell in cells if cells.count(cell) > 1)
         raise ScoringError(

@@ -17,6 +17,7 @@ import click
 from webapp.config import Settings
 
 if TYPE_CHECKING:
+    from instruments.model import Instrument
     from scoring.report import PsychometricReport
     from scoring.scale_sets import ScaleSet
     from scoring.tables import RawTable
@@ -245,12 +246,17 @@ def _find_scales(
         raise click.UsageError("Name the scales with either --scales SCALES.TOML or --instrument ID.")
     if scales_file is not None:
         return read_scales(scales_file)
+    return scales_of_instrument(_find_instrument(settings, str(instrument_id)), raw.answered)
+
+
+def _find_instrument(settings: Settings, named: str) -> "Instrument":
+    """The instrument that ID or ID@VERSION names; the latest version where none is named."""
     from instruments.catalog import get_instrument, latest_version
 
-    identifier, _, version = str(instrument_id).partition("@")
+    identifier, _, version = named.partition("@")
     folders = settings.instrument_folders
     version = version or latest_version(identifier, folders=folders)
-    return scales_of_instrument(get_instrument(identifier, version, folders=folders), raw.answered)
+    return get_instrument(identifier, version, folders=folders)
 
 
 def _read_condition(text: str) -> tuple[str, str]:

@@ -11,6 +11,7 @@ from webapp.analyse import (
     STANDARD_OUTPUT,
     _Bar,
     _check_folder,
+    _find_instrument,
     _find_scales,
     _read_condition,
     _write_whole,
@@ -23,7 +24,9 @@ from webapp.config import Settings
 if TYPE_CHECKING:
     from scoring.change_report import ChangeOptions, ChangeReport, PairReport
     from scoring.scale_sets import ScaleSet
-    from scoring.tables import ItemTable
+    from scoring.scorecard import Objective
+    from scoring.skill_sets import SkillKeys
+    from scoring.tables import ItemTable, RawTable
 
 __all__ = ["analyse", "change_command"]
 
@@ -33,7 +36,8 @@ Rows say to which pair, which of its two roles and which wave they belong. Scale
 each answer are as in `viceversa analyse`.
 
 Below 5 pairs only counts are given, below 10 no direction and no test, from 20 on mixed models. Families of comparisons, the
-smallest change that matters and the order of the waves are declared here, before the answers are looked at.
+smallest change that matters, objectives and the order of the waves are declared here, before the answers are looked at. Knowledge
+areas are tables [skills.NAME] of SCALES.TOML, with direct, then, behaviour and goals.
 
 \b
 Example:
@@ -80,12 +84,29 @@ Example:
 @click.option(
     "--margin", type=float, metavar="POINTS", help="Smallest change that matters; default: .3 on 1 to 5."
 )
+@click.option(
+    "--times", metavar="WEEK,WEEK,…", help="When each wave took place, in weeks; for slopes over all waves."
+)
+@click.option(
+    "--chosen",
+    metavar="COLUMN",
+    help="Who was chosen by a low or high start (yes, no); default: who started low.",
+)
+@click.option(
+    "--objective",
+    "objectives",
+    multiple=True,
+    metavar="NAME=SCALE,-SCALE",
+    help="What the programme set out to do, and the scales that show it; -SCALE where lower is wished.",
+)
 @click.option("--weeks", type=click.IntRange(1), help="Weeks between the first and the last wave.")
 @click.option(
     "--anchor", "anchors", multiple=True, metavar="ITEM", help="An item worded and placed alike in all waves."
 )
 @click.option(
-    "--persons", is_flag=True, help="List single persons and pairs in the JSON, for researchers only."
+    "--persons",
+    is_flag=True,
+    help="List single persons and pairs in the JSON and draw how pairs are spread, for researchers only.",
 )
 @click.option(
     "--only-pair", "one_pair", metavar="PAIR", help="Report on this one pair instead, for researchers only."
@@ -117,8 +138,7 @@ def _make_report(settings: Settings, file: Path, options: dict[str, Any]) -> "Ch
     """Read, check and analyse; nothing is written."""
     from scoring.change_report import change_report, pair_report
 
-    chosen = _read_options(options)
-    table, scales = _read_table(settings, file, options, chosen)
+    table, scales, chosen = _read_table(settings, file, options)
     if options["one_pair"] is not None:
         return pair_report(table, scales, chosen, options["one_pair"])
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
@@ -126,40 +146,74 @@ def _make_report(settings: Settings, file: Path, options: dict[str, Any]) -> "Ch
 
 
 def _read_table(
-    settings: Settings, file: Path, options: dict[str, Any], chosen: "ChangeOptions"
-) -> "tuple[ItemTable, ScaleSet]":
-    """The rows asked for, with the items of the scales and the columns that say whose they are."""
+    settings: Settings, file: Path, options: dict[str, Any]
+) -> "tuple[ItemTable, ScaleSet, ChangeOptions]":
+    """The rows asked for, with the items of scales and skills and the columns that say whose they are, and all that was asked for."""
+    from scoring.skill_sets import with_windows
     from scoring.tables import keep_rows, read_csv, read_item_table, spread_answers
 
     conditions = [_read_condition(text) for text in options["only"]]
     raw = spread_answers(keep_rows(read_csv(file), conditions))
     scales = _find_scales(settings, raw, options["scales_file"], options["instrument_id"])
-    return read_item_table(raw, scales, columns=chosen.columns), scales
+    skills = _find_skills(settings, raw, options["scales_file"], options["instrument_id"])
+    chosen = _read_options(options, skills)
+    return read_item_table(raw, with_windows(scales, skills), columns=chosen.columns), scales, chosen
 
 
-def _read_options(options: dict[str, Any]) -> "ChangeOptions":
+def _find_skills(
+    settings: Settings, raw: "RawTable", scales_file: Path | None, instrument_id: str | None
+) -> "tuple[SkillKeys, ...]":
+    """The knowledge areas of the file or of the instrument, if there are any."""
+    from scoring.skill_sets import read_skills, skills_of_instrument
+
+    if scales_file is not None:
+        return read_skills(scales_file)
+    return skills_of_instrument(_find_instrument(settings, str(instrument_id)), raw.answered)
+
+
+def _read_options(options: dict[str, Any], skills: "tuple[SkillKeys, ...]") -> "ChangeOptions":
     """What the command line says, as the report understands it."""
     from scoring.change_report import ChangeOptions
 
-    same: tuple[str, ...] = (
-        "pair",
-        "role",
-        "wave",
-        "cohort",
-        "arm",
-        "assigned",
-        "randomised",
-        "waiting",
-        "person",
-    )
-    same += ("margin", "weeks", "anchors", "persons", "seed")
+    same: tuple[str, ...] = ("pair", "role", "wave", "cohort", "arm", "assigned", "randomised", "waiting")
+    same += ("person", "margin", "weeks", "chosen", "anchors", "persons", "seed")
     return ChangeOptions(
         **{name: options[name] for name in same},
         order=_split(options["order"]),
         roles=_split(options["roles"]),
+        times=tuple(_read_week(text) for text in _split(options["times"])),
         primary=tuple(options["primary"]) or None,
         secondary=tuple(options["secondary"]) or None,
+        objectives=tuple(_read_objective(text) for text in options["objectives"]),
+        skills=skills,
     )
+
+
+def _read_week(text: str) -> float:
+    """One of the `--times`."""
+    try:
+        return float(text)
+    except ValueError:
+        raise click.UsageError(
+            f"--times {text}: write the week of each wave as a number, for example 0,5,12."
+        ) from None
+
+
+def _read_objective(text: str) -> "Objective":
+    """One `--objective NAME=SCALE,-SCALE`."""
+    from scoring.scorecard import Objective, Wish
+
+    name, equals, rest = text.rpartition("=")
+    entries = _split(rest)
+    if not (name.strip() and equals and entries):
+        raise click.UsageError(
+            f"--objective {text}: write NAME=SCALE,SCALE, for example --objective 'Speak up=PS,PW_V'."
+        )
+    scales = tuple(entry.removeprefix("-").strip() for entry in entries)
+    wishes: dict[str, Wish] = {
+        scale: "lower" for scale, entry in zip(scales, entries, strict=True) if entry.startswith("-")
+    }
+    return Objective(name.strip(), scales, wishes)
 
 
 def _split(text: str | None) -> tuple[str, ...]:

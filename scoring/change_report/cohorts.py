@@ -16,7 +16,7 @@ from scoring.cohort_arms import ArmComparison, compare_arms
 from scoring.cohort_designs import TwoCohorts, compare_two_cohorts
 from scoring.equivalence import Equivalence, FullVerdict, Margin
 from scoring.errors import Note
-from scoring.gates import minimum_for
+from scoring.gates import allowed, minimum_for
 from scoring.many_cohorts import ManyCohorts, cohort_effects
 from scoring.multiplicity import Claim, FamilyReport, JudgedClaim, judge_claims
 from scoring.report.data import attempt
@@ -50,6 +50,9 @@ class CohortEntry:
         Three cohorts or more.
     waiting : WaitlistComparison or None
         Where an arm waited.
+    covariance : WaitlistComparison or None
+        Two cohorts or arms of 20 pairs or more at equal baseline, beside the comparison of their changes; the first of the order stands
+        for the programme. It has no part in the word.
     judged : JudgedClaim or None
         Where the comparison has a test.
     verdict : "moved", "not shown", "equivalent", "too few" or None
@@ -63,6 +66,7 @@ class CohortEntry:
     arms: ArmComparison | None
     many: ManyCohorts | None
     waiting: WaitlistComparison | None
+    covariance: WaitlistComparison | None
     judged: JudgedClaim | None
     verdict: FullVerdict | None
     notes: tuple[Note, ...]
@@ -241,7 +245,7 @@ def _compare(
     options, width = data.options, data.scored[name].width
     margin = Margin.for_width(width) if options.margin is None else Margin(options.margin)
     notes: list[Note] = []
-    entry = CohortEntry(outcome, None, None, None, None, None, None, ())
+    entry = CohortEntry(outcome, None, None, None, None, None, None, None, ())
     if assigned == "cohorts" and data.arms is not None:
         arms = dict(zip(own, data.arms[labels.notna()], strict=True))
         _check_arms(own, data.arms[labels.notna()])
@@ -269,6 +273,19 @@ def _compare(
             ),
         )  # fmt: skip
         entry = replace(entry, two=two, verdict=None if two is None else two.verdict)
+        smaller = min(int(part.notna().sum()) for part in (a, b))
+        if assigned != "cohorts" and options.waiting is None and allowed(smaller, "ancova"):
+            inside = labels.notna()
+            covariance = attempt(
+                notes,
+                "Analysis of covariance",
+                partial(
+                    waitlist_comparison, before[inside], after[inside], own == order[0],
+                    randomised=options.randomised and assigned == "pairs", margin=margin,
+                    confidence=options.confidence, width=width,
+                ),
+            )  # fmt: skip
+            entry = replace(entry, covariance=covariance)
     if own.nunique() > 2:
         many = attempt(
             notes,

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -22,6 +22,7 @@ from scoring.errors import Note
 from scoring.pair_scores import PairScores
 from scoring.scale_sets import Problem, ScaleKeys, ScaleSet
 from scoring.scales import IntegerScores, keyed_items, score_scale
+from scoring.skill_sets import with_windows
 from scoring.tables import ItemTable, check_item_table
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
@@ -88,6 +89,10 @@ class ChangeData:
         Of each pair.
     people : DataFrame or None
         Who sits on each side of each pair, pairs x roles; None where no column names people.
+    chosen : DataFrame of bool or None
+        Whether each of them was chosen by the baseline, pairs x roles; None where no column says so.
+    times : tuple of float
+        Of the waves, in weeks, or their numbers from 0 on where the options do not say.
     notes : tuple of Note
     """
 
@@ -102,6 +107,8 @@ class ChangeData:
     cohorts: pd.Series | None = field(repr=False)
     arms: pd.Series | None = field(repr=False)
     people: pd.DataFrame | None = field(repr=False)
+    chosen: pd.DataFrame | None = field(repr=False)
+    times: tuple[float, ...]
     notes: tuple[Note, ...]
 
     def series(self, scale: str, side: int, wave: int) -> tuple[pd.Series, IntegerScores | None]:
@@ -163,12 +170,17 @@ def prepare_changes(source: ItemTable | pd.DataFrame, scales: ScaleSet, options:
         two cohorts or arms; `changes.person` for a side of a pair that changed hands.
     """
     check_options(scales, options)
+    read = with_windows(scales, options.skills)
     if isinstance(source, pd.DataFrame):
-        source = check_item_table(source, scales, options.columns)
+        source = check_item_table(source, read, options.columns)
+    refuse([*_find_unread(source, read)])
     frame = source.frame
     refuse([*find_empty(frame, options)])
     roles = find_roles(frame[options.role], options)
     waves = order_waves(frame[options.wave], options)
+    if options.times and len(options.times) != len(waves):
+        message = f"There are {len(options.times)} times for {len(waves)} waves ({listed(waves)})."
+        refuse([Problem("changes.option", message, "Give the week of each wave.")])
     refuse([*find_repeated(frame, options), *find_replaced(frame, options)])
     wave_place = pd.Index(waves).get_indexer(pd.Index(frame[options.wave]))
     pair_place, pairs = pd.factorize(frame[options.pair])
@@ -206,6 +218,8 @@ def prepare_changes(source: ItemTable | pd.DataFrame, scales: ScaleSet, options:
         cohorts=cohorts,
         arms=_pair_labels(frame, options.arm, places, labels),
         people=_seat_people(frame, roles, places, labels, options),
+        chosen=_seat_chosen(frame, roles, places, labels, options),
+        times=options.times or tuple(float(place) for place in range(len(waves))),
         notes=tuple(notes),
     )
 
@@ -229,6 +243,53 @@ def _seat_people(
         },
         index=pairs,
     )
+
+
+def _find_unread(table: ItemTable, wanted: ScaleSet) -> Iterator[Problem]:
+    """Items of a scale or a skill that a table was not read with."""
+    missing = [item for item in wanted.items if item not in table.items]
+    if missing:
+        message = f"The table was read without {listed(missing)}."
+        yield Problem("changes.option", message, "Read it with with_windows(scales, skills).")
+
+
+_CHOICES: Final = {
+    **dict.fromkeys(("yes", "true", "1", "1.0"), True),
+    **dict.fromkeys(("no", "false", "0", "0.0"), False),
+}
+
+
+def _seat_chosen(
+    frame: pd.DataFrame,
+    roles: tuple[str, str],
+    places: pd.DataFrame,
+    pairs: pd.Index,
+    options: ChangeOptions,
+) -> pd.DataFrame | None:
+    """Whether each person was chosen by the baseline; of whom nothing is said was not."""
+    column = options.chosen
+    if column is None:
+        return None
+    given = frame[column].dropna()
+    known = given.str.strip().str.lower().map(_CHOICES)
+    remedy = "Write yes or no, the same in every row of a person."
+    refuse(
+        [
+            Problem("changes.chosen", f"Row {row}, column {column}: “{given[row]}” is neither yes nor no.", remedy)
+            for row in known.index[known.isna()]
+        ]
+    )  # fmt: skip
+    seats = places.loc[known.index, ["pair", "side"]].assign(chosen=known.astype(bool)).drop_duplicates()
+    doubled = seats[seats.duplicated(["pair", "side"])]
+    refuse(
+        [
+            Problem("changes.chosen", f"The {roles[side]} of pair {pairs[pair]} is chosen in one row and not in another.", remedy)
+            for pair, side in zip(doubled["pair"], doubled["side"], strict=True)
+        ]
+    )  # fmt: skip
+    found = np.zeros((len(pairs), 2), dtype=bool)
+    found[seats["pair"], seats["side"]] = seats["chosen"]
+    return pd.DataFrame(found, index=pairs, columns=list(roles))
 
 
 def _lay_out(

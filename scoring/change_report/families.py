@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from scoring.change_report.data import ChangeData
-from scoring.change_report.scales import RoleSection, ScaleChangeSection
+from scoring.change_report.roles import RoleSection
+from scoring.change_report.scales import ScaleChangeSection
 from scoring.multiplicity import PRIMARY_SCALES, Claim, FamilyReport, judge_claims
 
 # Instruments write the plan's PW-V with an underscore.
@@ -66,15 +67,21 @@ def claim_name(scale: str, role: str) -> str:
 
 
 def _claim(scale: str, role: RoleSection, width: float) -> Claim:
-    """A change as a claim; an interval that rests on reference values claims nothing."""
-    change = role.change
+    """A change as a claim, from all scores where they were used; an interval that rests on reference values claims nothing."""
+    change, found = role.change, role.likelihood
     own = change is not None and change.interval_kind == "t"
+    low, high = role.ends if own else (None, None)
+    p = None
+    if found is not None:
+        p = found.p
+    elif change is not None:
+        p = change.p_t
     return Claim(
         name=claim_name(scale, role.role),
         scale=scale,
-        low=change.low if change is not None and own else None,
-        high=change.high if change is not None and own else None,
-        p=change.p_t if change is not None else None,
+        low=low,
+        high=high,
+        p=p,
         equivalence=role.equivalence,
         width=width,
     )

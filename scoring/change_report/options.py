@@ -1,13 +1,17 @@
 """What a change report can be asked to do, and the options that cannot be."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Final, Literal
 
 import numpy as np
 import pandas as pd
 
 from scoring.scale_sets import LISTED, Problem, ProblemsError, ScaleSet
+from scoring.scorecard import MOST_OBJECTIVES, Objective
+from scoring.skill_sets import SkillKeys
 
 Assigned = Literal["named", "pairs", "cohorts"]
 
@@ -45,6 +49,16 @@ class ChangeOptions:
         Whether single persons and pairs are listed, for a researcher's eyes only.
     weeks : int or None
         Weeks between the first and the last wave.
+    times : tuple of float
+        When each wave of `order` (or of the data) took place, in weeks since the programme began; growing. Empty: waves are taken to
+        lie equally far apart, and slopes are given for each of them.
+    chosen : str or None
+        Column that says who was chosen by the baseline (yes or no), so that their change is shown with the expected regression. None
+        looks at those who started in the lower half.
+    objectives : tuple of Objective
+        What the programme set out to do, at most five, fixed before it began.
+    skills : tuple of SkillKeys
+        Knowledge areas with their windows.
     seed : int
         Start of the random numbers.
     confidence : float
@@ -68,29 +82,47 @@ class ChangeOptions:
     anchors: tuple[str, ...] = ()
     persons: bool = False
     weeks: int | None = None
+    times: tuple[float, ...] = ()
+    chosen: str | None = None
+    objectives: tuple[Objective, ...] = ()
+    skills: tuple[SkillKeys, ...] = ()
     seed: int = 1
     confidence: float = 0.95
 
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns named, each once."""
-        named = (self.pair, self.role, self.wave, self.cohort, self.arm, self.person)
+        named = (self.pair, self.role, self.wave, self.cohort, self.arm, self.person, self.chosen)
         return tuple(dict.fromkeys(column for column in named if column is not None))
 
 
 def check_options(scales: ScaleSet, options: ChangeOptions) -> None:
     """Raise ProblemsError unless every option has a value it can have."""
-    problems = []
+    refuse(
+        [
+            *_find_columns(scales, options),
+            *_find_names(scales, options),
+            *_find_numbers(options),
+            *_find_objectives(scales, options),
+        ]
+    )
+
+
+def _find_columns(scales: ScaleSet, options: ChangeOptions) -> Iterator[Problem]:
+    """Columns that are named twice, or that hold answers."""
     columns = [column for column in (options.pair, options.role, options.wave) if column]
     if len(set(columns)) < 3:
         message = "Pair, role and wave need a column each."
-        problems.append(Problem("changes.option", message, "Name three different columns."))
-    clash = [column for column in options.columns if column in scales.items]
+        yield Problem("changes.option", message, "Name three different columns.")
+    answers = {*scales.items, *(item for skill in options.skills for item in skill.items)}
+    clash = [column for column in options.columns if column in answers]
     if clash:
         message = f"Column {clash[0]} is an item of a scale and says who or when."
-        problems.append(
-            Problem("changes.option", message, "Give the answers and the labels columns of their own.")
-        )
+        yield Problem("changes.option", message, "Give the answers and the labels columns of their own.")
+
+
+def _find_names(scales: ScaleSet, options: ChangeOptions) -> Iterator[Problem]:
+    """Scales, items and designs that do not exist, and scales in two families."""
     for name, named, known in (
         ("primary", options.primary, scales.names),
         ("secondary", options.secondary, scales.names),
@@ -99,32 +131,53 @@ def check_options(scales: ScaleSet, options: ChangeOptions) -> None:
         unknown = [entry for entry in named or () if entry not in known]
         if unknown:
             message = f"{name} cannot be {unknown[0]}."
-            problems.append(Problem("changes.option", message, f"Use one of: {listed(known)}."))
+            yield Problem("changes.option", message, f"Use one of: {listed(known)}.")
     both = [name for name in options.primary or () if name in (options.secondary or ())]
     if both:
         message = f"Scale {both[0]} stands in the primary and in the secondary family."
-        problems.append(Problem("changes.option", message, "Put every scale into one family."))
+        yield Problem("changes.option", message, "Put every scale into one family.")
     if options.assigned not in (None, "named", "pairs", "cohorts"):
         message = f"assigned cannot be {options.assigned}."
-        problems.append(Problem("changes.option", message, "Use pairs, cohorts or named."))
+        yield Problem("changes.option", message, "Use pairs, cohorts or named.")
+    skills = [skill.name for skill in options.skills]
+    doubled = [name for name in skills if skills.count(name) > 1]
+    if doubled:
+        message = f"The skill {doubled[0]} stands twice."
+        yield Problem("changes.option", message, "Give every skill a name of its own.")
+
+
+def _find_numbers(options: ChangeOptions) -> Iterator[Problem]:
+    """Numbers outside what they can be."""
     if not 0 < options.confidence < 1:
         message = f"confidence cannot be {options.confidence}."
-        problems.append(
-            Problem("changes.option", message, "Give a number between 0 and 1, for example 0.95.")
-        )
+        yield Problem("changes.option", message, "Give a number between 0 and 1, for example 0.95.")
     if options.weeks is not None and not options.weeks > 0:
         message = f"weeks cannot be {options.weeks}."
-        problems.append(
-            Problem(
-                "changes.option", message, "Give the weeks between the first and the last wave, 1 or more."
-            )
-        )
-    if options.margin is not None and not 0 < options.margin < float("inf"):
+        remedy = "Give the weeks between the first and the last wave, 1 or more."
+        yield Problem("changes.option", message, remedy)
+    if options.margin is not None and not 0 < options.margin < math.inf:
         message = f"margin cannot be {options.margin}."
-        problems.append(
-            Problem("changes.option", message, "Give a number of points above 0, for example 0.3.")
+        yield Problem("changes.option", message, "Give a number of points above 0, for example 0.3.")
+    times = options.times
+    if not all(map(math.isfinite, times)) or any(b <= a for a, b in pairwise(times)):
+        message = f"times cannot be {listed([f'{time:g}' for time in times])}."
+        yield Problem(
+            "changes.option", message, "Give the week of each wave, each later than the one before."
         )
-    refuse(problems)
+
+
+def _find_objectives(scales: ScaleSet, options: ChangeOptions) -> Iterator[Problem]:
+    """More objectives than a programme can have, two of one name, or scales that nobody was asked."""
+    names = [objective.name for objective in options.objectives]
+    if len(names) > MOST_OBJECTIVES or len(set(names)) < len(names):
+        message = f"There are {len(names)} objectives, or two of the same name."
+        remedy = f"Give at most {MOST_OBJECTIVES} objectives, each with a name of its own."
+        yield Problem("changes.option", message, remedy)
+    for objective in options.objectives:
+        for scale in objective.scales:
+            if scale not in scales.names:
+                message = f"The objective {objective.name} names {scale}, which is no scale here."
+                yield Problem("changes.option", message, f"Use one of: {listed(scales.names)}.")
 
 
 def listed(labels: Sequence[Any] | pd.Series | pd.Index | np.ndarray) -> str:

@@ -11,7 +11,7 @@ from instruments.errors import N_
 from scoring.change_report.cohorts import COMMON, pair_changes
 from scoring.change_report.data import ChangeData, prepare_changes
 from scoring.change_report.options import ChangeOptions
-from scoring.change_report.persons import RESEARCH
+from scoring.change_report.persons import RESEARCH, weeks_between
 from scoring.errors import Note
 from scoring.reference import find_reference
 from scoring.reliable_change import ReliableChange, reliable_change
@@ -189,7 +189,7 @@ def _person(data: ChangeData, name: str, side: int, place: int, notes: list[Note
         f"Reliable change of {role}",
         partial(
             reliable_change, before.loc[own], after.loc[own], reference,
-            interval_weeks=data.options.weeks or reference.interval_weeks,
+            interval_weeks=weeks_between(data, waves[0], waves[-1]) or reference.interval_weeks,
             mean=float(before.mean()), width=found.width, confidence=data.options.confidence,
         ),
     )  # fmt: skip

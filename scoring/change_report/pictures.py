@@ -18,7 +18,8 @@ from scoring.change_figures import (
     plot_slopes,
 )
 from scoring.change_report.report import ChangeReport
-from scoring.change_report.scales import RoleSection, ScaleChangeSection
+from scoring.change_report.roles import RoleSection
+from scoring.change_report.scales import ScaleChangeSection
 from scoring.change_report.text_words import signed
 from scoring.figures import FigureWords
 from scoring.gates import allowed
@@ -120,7 +121,7 @@ def _draw_forest(report: ChangeReport) -> Pictures:
 def _forest_row(name: str, role: RoleSection, report: ChangeReport) -> ForestRow:
     """One change."""
     change = role.change
-    mean, low, high = (None, None, None) if change is None else (change.mean, change.low, change.high)
+    mean, (low, high) = role.mean, role.ends
     n = 0 if change is None else change.n_used
     return ForestRow(
         f"{name}, {role.role}",

@@ -11,15 +11,19 @@ from scoring.change_report.cohorts import CohortComparison, compare_data
 from scoring.change_report.data import ChangeData, prepare_changes
 from scoring.change_report.families import Families, choose_families, judge_report
 from scoring.change_report.missing import MissingSection, examine_missing
+from scoring.change_report.objectives import score_report
 from scoring.change_report.options import ChangeOptions
 from scoring.change_report.persons import PersonSection, analyse_persons
 from scoring.change_report.scales import ScaleChangeSection, analyse_scale
+from scoring.change_report.selection import SelectionSection, examine_selection
+from scoring.change_report.skills import SkillSection, analyse_skills
 from scoring.errors import Note
 from scoring.gates import gate_for
 from scoring.multiplicity import FamilyReport
 from scoring.report.data import unique_notes
 from scoring.report.steps import Progress, Step, package_versions, run_steps, scale_step
 from scoring.scale_sets import ScaleSet
+from scoring.scorecard import Scorecard
 from scoring.tables import ItemTable
 
 # The packages whose version may change a number.
@@ -83,7 +87,13 @@ class ChangeReport:
         Every change of the report beside the others.
     cohorts : CohortComparison or None
         None where no column names cohorts or arms.
+    skills : SkillSection or None
+        None where the options name no knowledge areas.
+    scorecard : Scorecard or None
+        The objectives of the programme; None where the options name none.
     missing : MissingSection
+    selection : SelectionSection
+        Those who started low, or whom the options name, beside the expected regression to the mean.
     persons : PersonSection
         For researchers only.
     wording : str
@@ -97,7 +107,10 @@ class ChangeReport:
     scales: Mapping[str, ScaleChangeSection]
     families: FamilyReport
     cohorts: CohortComparison | None
+    skills: SkillSection | None
+    scorecard: Scorecard | None
     missing: MissingSection
+    selection: SelectionSection
     persons: PersonSection
     wording: str
     notes: tuple[Note, ...]
@@ -136,7 +149,7 @@ def change_report(
     Notes
     -----
     Missing data: the change of a role is that of those who answered at both waves, the mixed model uses every score there is, and the
-    section on missing answers says how far the two may be apart. A statistic that cannot be computed is None and explained by a note.
+    word of a change rests on it from 20 people on. A statistic that cannot be computed is None and explained by a note.
 
     Raises
     ------
@@ -153,7 +166,10 @@ def change_report(
         scales=judged,
         families=families,
         cohorts=found[_COHORTS],
+        skills=found[_SKILLS],
+        scorecard=score_report(data, judged, families),
         missing=found[_MISSING],
+        selection=found[_SELECTION],
         persons=found[_PERSONS],
         wording="changed during",
         notes=unique_notes((*data.notes, Note("changes.wording", _WORDING))),
@@ -161,7 +177,9 @@ def change_report(
 
 
 _COHORTS: Final = "cohorts"
+_SKILLS: Final = "skills"
 _MISSING: Final = "missing answers"
+_SELECTION: Final = "selection"
 _PERSONS: Final = "single persons"
 
 
@@ -174,7 +192,9 @@ def _plan(data: ChangeData) -> dict[str, Step]:
     steps = {scale_step(name): analyse(name) for name in data.scales.names}
     return steps | {
         _COHORTS: lambda _: compare_data(data),
+        _SKILLS: lambda _: analyse_skills(data),
         _MISSING: lambda _: examine_missing(data),
+        _SELECTION: lambda _: examine_selection(data),
         _PERSONS: lambda _: analyse_persons(data),
     }
 

@@ -3,7 +3,8 @@
 from typing import Final
 
 from scoring.change_report.report import ChangeMeta, ChangeReport
-from scoring.change_report.text_rest import cohort_lines, missing_lines, person_lines
+from scoring.change_report.text_goals import scorecard_lines, skill_lines
+from scoring.change_report.text_rest import cohort_lines, missing_lines, person_lines, selection_lines
 from scoring.change_report.text_scales import scale_lines, summary_lines
 from scoring.gates import gate_for, minimum_for
 from scoring.report.text_tables import heading, note_lines, paragraph, part_notes
@@ -19,7 +20,7 @@ GATES: Final = (
 
 
 def render_text(report: ChangeReport) -> str:
-    """Return the report as text: what was analysed, what moved, each scale, cohorts, who is missing, and single persons in counts."""
+    """Return the report as text: what was analysed, what moved, objectives, scales, skills, cohorts, who is missing or was chosen, persons."""
     lines = [
         *_title_lines(report.meta),
         *note_lines(report.notes),
@@ -28,18 +29,27 @@ def render_text(report: ChangeReport) -> str:
         *summary_lines(report.scales),
         *_family_lines(report),
     ]
+    card = scorecard_lines(report.scorecard)
+    lines += [*heading("Objectives"), *card] if card else []
     for name, section in report.scales.items():
         if all(role.change is None for role in section.roles.values()):
             continue
         lines += [*heading(f"Scale {name}"), *scale_lines(section, report.meta.roles)]
     for title, section_lines in (
+        ("Knowledge areas", skill_lines(report.skills)),
         ("Cohorts", cohort_lines(report.cohorts)),
         ("Who is missing", missing_lines(report.missing)),
+        (_chosen_title(report), selection_lines(report.selection)),
         ("Single persons (researchers only)", person_lines(report.persons)),
     ):
         if section_lines:
             lines += [*heading(title), *section_lines]
     return "\n".join(part_notes(lines)).strip("\n") + "\n"
+
+
+def _chosen_title(report: ChangeReport) -> str:
+    """Whose change stands beside the expected regression."""
+    return "Who started low" if report.selection.chosen is None else "Who was chosen by the baseline"
 
 
 def _title_lines(meta: ChangeMeta) -> list[str]:
@@ -52,6 +62,7 @@ def _title_lines(meta: ChangeMeta) -> list[str]:
         "cohort": options.cohort,
         "arm": options.arm,
         "person": options.person,
+        "chosen": options.chosen,
     }
     named = ", ".join(f"{name} {column}" for name, column in columns.items() if column)
     versions = ", ".join(f"{package} {version}" for package, version in meta.versions.items())

@@ -1,8 +1,9 @@
-"""The part of a change report in text on cohorts, on who is missing, and on single persons."""
+"""The part of a change report in text on cohorts, on who is missing, on those chosen by their baseline, and on single persons."""
 
 from scoring.change_report.cohorts import CohortComparison, CohortEntry
 from scoring.change_report.missing import MissingSection
 from scoring.change_report.persons import PersonSection
+from scoring.change_report.selection import SelectionSection
 from scoring.change_report.text_words import SHORT, signed
 from scoring.errors import Note
 from scoring.power_statements import PowerStatement
@@ -46,7 +47,7 @@ def cohort_lines(section: CohortComparison | None) -> list[str]:
                 notes.setdefault(str(note), []).append(f"{name}, {outcome}")
     header = ["n", "difference", "interval", "word", "p", "p adj.", "g", "80 % power at", "equivalent p"]
     lines += ["", *table(names, header, rows, "scale, outcome")]
-    lines += _many_lines(section)
+    lines += [*_covariance_lines(section), *_many_lines(section)]
     total = sum(map(len, section.scales.values()))
     for text, about in notes.items():
         lines += paragraph(_of_which(about, total) + text, bullet="* ")
@@ -95,11 +96,39 @@ def _detectable(power: PowerStatement | None) -> str:
 def _entry_notes(entry: CohortEntry) -> list[Note]:
     """The remarks of whichever comparison is there; power stands in the table."""
     notes = list(entry.notes)
-    for found in (entry.waiting, entry.arms, entry.two, entry.many):
+    for found in (entry.waiting, entry.arms, entry.two, entry.many, entry.covariance):
         notes += [
             note for note in (found.notes if found is not None else ()) if note.code != "contrast.power"
         ]
     return [*notes, *(entry.judged.notes if entry.judged is not None else ())]
+
+
+def _covariance_lines(section: CohortComparison) -> list[str]:
+    """Two cohorts at equal baseline, beside the comparison of their changes."""
+    names, rows = [], []
+    for name, outcomes in section.scales.items():
+        for outcome, entry in outcomes.items():
+            found = entry.covariance
+            if found is None or found.low is None:
+                continue
+            names.append(f"{name}, {outcome}")
+            change = found.change
+            rows.append(
+                [
+                    signed(found.baseline_difference), signed(found.difference), interval(found.low, found.high, signed),
+                    p_value(found.p), signed(change.difference), interval(change.low, change.high, signed),
+                    "yes" if found.agree else "no",
+                ]
+            )  # fmt: skip
+    if not names:
+        return []
+    header = ["at baseline", "at equal baseline", "interval", "p", "in change", "interval", "agree"]
+    return [
+        *heading("Analysis of covariance beside changes", 2),
+        *table(names, header, rows, "scale, outcome"),
+        "",
+        *paragraph("Without lots the two answer different questions; where they do not agree, neither is preferred."),
+    ]  # fmt: skip
 
 
 def _many_lines(section: CohortComparison) -> list[str]:
@@ -170,6 +199,46 @@ def missing_lines(section: MissingSection) -> list[str]:
     return [*lines, *note_lines(section.notes)]
 
 
+def selection_lines(section: SelectionSection) -> list[str]:
+    """The change of the chosen beside what they would have done without any true change."""
+    names, rows = [], []
+    for key, found in section.found.items():
+        names.append(key)
+        rows.append(
+            [
+                count(found.n_used), number(found.mean_chosen), number(found.mean_all), signed(found.observed),
+                signed(found.expected), signed(found.beyond), interval(found.low, found.high, signed),
+            ]
+        )  # fmt: skip
+    if not names and section.chosen is None:
+        return []
+    header = ["n", "first", "of all", "change", "expected", "beyond", "interval"]
+    lines = table(names, header, rows, "scale, role") if names else []
+    explained = "Expected: so far they would move towards the mean of all without any true change (regression to the mean)."
+    return [*lines, "", *paragraph(explained), *note_lines(section.notes)]
+
+
+def growth_lines(section: PersonSection) -> list[str]:
+    """Mean slopes over all waves, and how much true slopes differ."""
+    names, rows = [], []
+    notes: list[Note] = []
+    for key, found in section.growth.items():
+        names.append(key)
+        spread = None if found.variance is None else max(found.variance, 0.0) ** 0.5
+        rows.append(
+            [count(found.n_used), signed(found.mean, 3), interval(found.mean_low, found.mean_high, lambda v: signed(v, 3)), number(spread, 3)]
+        )  # fmt: skip
+        notes += [note for note in found.notes if note.code != "shrink.extreme"]
+    if not names:
+        return []
+    header = ["n", "mean slope", "interval", "SD of true slopes"]
+    return [
+        *heading("Slopes over all waves", 2),
+        *table(names, header, rows, "scale, role"),
+        *note_lines(list({str(note): note for note in notes}.values())),
+    ]
+
+
 def person_lines(section: PersonSection) -> list[str]:
     """How many changed beyond fluctuation, beside what chance would give."""
     if not section.reliable:
@@ -191,4 +260,5 @@ def person_lines(section: PersonSection) -> list[str]:
     if labels is not None:
         lines += ["", *paragraph(f"Labels over {labels.n_used} comparisons: {labels.n_labelled}.")]
         notes += labels.notes
-    return [*lines, *note_lines([*section.notes, *notes])]
+    lines += note_lines([*section.notes, *notes])
+    return [*lines, *growth_lines(section)]

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 from scoring.anchors import AnchorComparison
 from scoring.change_report.pairs import ResemblanceSection
-from scoring.change_report.scales import PairSection, RoleSection, ScaleChangeSection
+from scoring.change_report.roles import RoleSection
+from scoring.change_report.scales import PairSection, ScaleChangeSection
 from scoring.change_report.text_words import SHORT, ends, people, signed, step_word, verdict_words
 from scoring.dyads.actor_partner import ActorPartner
 from scoring.group_change import GroupChange
@@ -40,7 +41,7 @@ def summary_lines(scales: Mapping[str, ScaleChangeSection]) -> list[str]:
             names.append(f"{name}, {role.role}")
             rows.append(
                 [
-                    count(change.n_used), signed(change.mean), step_word(change), SHORT[role.verdict], p_value(role.p_adjusted),
+                    count(change.n_used), signed(role.mean), interval(*role.ends, signed), SHORT[role.verdict], p_value(role.p_adjusted),
                     number(change.g_av), number(role.power.detectable if role.power else None), role.family or NOTHING,
                 ]
             )  # fmt: skip
@@ -57,7 +58,8 @@ def scale_lines(section: ScaleChangeSection, roles: tuple[str, str]) -> list[str
     for role in section.roles.values():
         lines += ["", *_role_lines(role)]
     lines += [*_step_lines(section), *_pair_lines(section.pairs, roles)]
-    lines += [*_model_lines(section.model), *_resemblance_lines(section.resemblance, roles)]
+    lines += [*_model_lines(section.model), *_latent_lines(section)]
+    lines += _resemblance_lines(section.resemblance, roles)
     for role in section.roles.values():
         lines += _item_lines(role)
     return [*lines, *note_lines(section.notes)]
@@ -86,16 +88,27 @@ def _role_lines(role: RoleSection) -> list[str]:
         ]
     head = f"{role.role}, {role.first} to {role.last}: {people(change.n_used, role.role)} with both scores, {change.n_dropped} with one only."
     lines = paragraph(head)
-    if change.mean is not None:
-        said = f"Changed during the programme by {signed(change.mean)} points on average"
-        if change.low is not None:
+    if role.mean is not None:
+        said = f"Changed during the programme by {signed(role.mean)} points on average"
+        low, high = role.ends
+        if low is not None:
             rests = "" if change.interval_kind == "t" else ", resting on reference values"
-            said += f" ({change.confidence:.0%} interval {ends(change.low, change.high)}{rests})"
-        lines += paragraph(f"{said}: {verdict_words(role.verdict, change.direction)}.")
+            said += f" ({change.confidence:.0%} interval {ends(low, high)}{rests})"
+        lines += paragraph(f"{said}: {verdict_words(role.verdict, role.direction)}.")
+    if role.likelihood is not None:
+        found = role.likelihood
+        lines += paragraph(
+            f"From all scores of {people(found.n_used, role.role)}: t({number(found.df, 1)}) = {number(found.t)}, "
+            f"p {p_value(found.p)}; {role.family} family, adjusted p {p_value(role.p_adjusted)}."
+        )
     if change.t is not None:
         tests = f"t({change.df}) = {number(change.t)}, p {p_value(change.p_t)}; sign-flip p {p_value(change.p_sign_flip)}"
         tests += f"; g {number(change.g_av)} {interval(change.g_low, change.g_high, number)}"
-        lines += paragraph(f"{tests}; {role.family} family, adjusted p {p_value(role.p_adjusted)}.")
+        if role.likelihood is None:
+            lines += paragraph(f"{tests}; {role.family} family, adjusted p {p_value(role.p_adjusted)}.")
+        else:
+            alone = f"{signed(change.mean)} {interval(change.low, change.high, signed)}"
+            lines += paragraph(f"Those with both scores alone: {alone}, {tests}.")
     lines += _power_lines(role)
     bounds = role.bounds
     if bounds is not None and bounds.n_missing and bounds.worst is not None:
@@ -195,6 +208,31 @@ def _model_lines(model: GroupChange | None) -> list[str]:
     ]  # fmt: skip
     lines += ["", *table(names, ["change", "se", "df", "interval", "p"], rows, "wave, contrast")]
     return [*lines, *note_lines(model.notes)]
+
+
+def _latent_lines(section: ScaleChangeSection) -> list[str]:
+    """The change free of measurement error."""
+    names, rows, notes = [], [], []
+    for role in section.roles.values():
+        if role.latent is None:
+            continue
+        change, spread = (role.latent.parameters.loc[name] for name in ("mean_change", "variance_change"))
+        names.append(f"{role.role}, of {role.latent.kind}")
+        rows.append(
+            [
+                count(role.latent.n_used), signed(change["estimate"]), interval(change["low"], change["high"], signed),
+                number(max(spread["estimate"], 0.0) ** 0.5), share(role.latent.correlation), number(role.latent.standardized),
+            ]
+        )  # fmt: skip
+        notes += note_lines(role.latent.notes, about=role.role)
+    if not names:
+        return []
+    header = ["n", "change", "interval", "SD of change", "r with start", "in SD of start"]
+    return [
+        *heading("Change free of measurement error (researchers only)", 2),
+        *table(names, header, rows, "role, model"),
+        *notes,
+    ]
 
 
 def _resemblance_lines(section: ResemblanceSection | None, roles: tuple[str, str]) -> list[str]:

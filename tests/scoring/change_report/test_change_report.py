@@ -84,11 +84,31 @@ class TestAgainstR:
     def test_families(self, plain: Any) -> None:
         roles = plain["scales"]["safety"]["roles"]
 
-        # In R: p.adjust of the two, by Holm.
-        assert roles["mentor"]["p_adjusted"] == pytest.approx(1.92279038537e-01, rel=1e-8)
-        assert roles["mentee"]["p_adjusted"] == pytest.approx(8.54725226583e-11, rel=1e-6)
         assert (roles["mentee"]["family"], roles["mentee"]["verdict"]) == ("primary", "moved")
         assert plain["scales"]["support"]["roles"]["mentor"]["family"] == "secondary"
+
+    def test_words_of_complete_pairs_rest_on_their_t_tests(self) -> None:
+        frame = dyads()
+        score = frame[DYADS["safety"]].mean(axis=1).where(frame[DYADS["safety"]].notna().sum(axis=1) >= 4)
+        counts = score.groupby(frame["pair"]).count()
+        whole = frame[frame["pair"].isin(counts.index[counts == 6])]
+        roles = change_report(whole, SCALES, OPTIONS).scales["safety"].roles
+
+        # In R: t.test of the changes of the 92 pairs without a missing score, and p.adjust of the two p by Holm.
+        assert roles["mentor"].change is not None
+        assert roles["mentor"].change.n_used == 92
+        assert [roles["mentor"].mean, *roles["mentor"].ends] == pytest.approx([0.101087, -0.03933738, 0.2415113], abs=5e-7)  # fmt: skip
+        assert [roles["mentee"].mean, *roles["mentee"].ends] == pytest.approx([0.5005435, 0.3537964, 0.6472905], abs=5e-7)  # fmt: skip
+        assert roles["mentor"].p_adjusted == pytest.approx(1.56161854057e-01, rel=1e-6)
+        assert roles["mentee"].p_adjusted == pytest.approx(2.39825031466e-09, rel=1e-6)
+
+    def test_words_rest_on_all_scores_where_some_are_missing(self, report: ChangeReport) -> None:
+        found = report.scales["support"].roles
+
+        # R's nlme::gls as below: the last of its means minus the first; those with both scores alone give .3211 and .1604.
+        assert found["mentee"].mean == pytest.approx(3.353597481 - 3.0, abs=2e-5)
+        assert found["mentor"].mean == pytest.approx(3.325101225 - 3.165, abs=2e-5)
+        assert report.families.find("support mentee").claim.low == found["mentee"].ends[0]
 
     def test_common_change_and_gap_of_pairs(self, report: ChangeReport) -> None:
         change = report.scales["safety"].pairs.change
@@ -137,7 +157,8 @@ class TestAgainstR:
 class TestWhole:
     def test_every_section_is_there_in_the_order_of_reading(self, plain: Any) -> None:
         assert list(plain) == [
-            "meta", "declared", "scales", "families", "cohorts", "missing", "persons", "wording", "notes",
+            "meta", "declared", "scales", "families", "cohorts", "skills", "scorecard", "missing", "selection", "persons",
+            "wording", "notes",
         ]  # fmt: skip
         assert plain["wording"] == "changed during"
         assert plain["meta"]["waves"] == ["0", "1", "2"]
@@ -176,7 +197,9 @@ class TestWhole:
 
         change_report(complete(4), SCALES, OPTIONS, progress=progress)
 
-        assert seen == ["scale safety", "scale support", "cohorts", "missing answers", "single persons"]
+        assert seen == [
+            "scale safety", "scale support", "cohorts", "skills", "missing answers", "selection", "single persons",
+        ]  # fmt: skip
 
     def test_no_value_is_missing_without_a_word(self, plain: Any) -> None:
         for section in plain["scales"].values():
@@ -368,8 +391,8 @@ class TestText:
     def test_the_words_are_there(self, report: ChangeReport) -> None:
         text = " ".join(render_text(report).split())
 
-        assert "Changed during the programme by +0.53 points on average (95% interval +0.39 to +0.67): moved, higher." in text  # fmt: skip
-        assert "not shown (which is no proof that nothing changed)" in text
+        assert "Changed during the programme by +0.50 points on average (95% interval +0.37 to +0.64): moved, higher." in text  # fmt: skip
+        assert "Those with both scores alone: +0.53 [+0.39, +0.67]" in text
         assert "equivalent (too small to matter)" in text
         assert "degrees of freedom after Kenward and Roger" in text
         assert "Primary family, adjusted after Holm: safety." in text
@@ -378,9 +401,9 @@ class TestText:
     def test_pictures_have_words(self, report: ChangeReport) -> None:
         pictures = change_figures(report)
 
-        assert set(pictures) == {"slopes", "changes", "roles", "pairs", "power"}
+        assert set(pictures) == {"slopes", "changes", "roles", "power"}
         assert all(words.title and words.description for _, words in pictures.values())
-        assert "safety, mentee: +0.53" in pictures["changes"][1].description
+        assert "safety, mentee: +0.50" in pictures["changes"][1].description
 
 
 def longest_table(value: Any) -> int:

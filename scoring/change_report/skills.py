@@ -1,0 +1,125 @@
+"""Knowledge areas of a change report, role by role: behaviour, direct rating, then-test and goals side by side."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import pandas as pd
+
+from instruments.errors import N_
+from scoring.change_report.data import ChangeData
+from scoring.errors import Note
+from scoring.goals import GoalAttainment, goal_attainment
+from scoring.reference import find_reference
+from scoring.report.data import attempt
+from scoring.scale_sets import ScaleKeys
+from scoring.scales import score_scale
+from scoring.skill_sets import SkillKeys
+from scoring.skills import SkillGain, skill_gain
+
+_UNASKED = N_("%(role)s: rated at fewer than two waves, so nothing is said of: %(skills)s.")
+
+
+@dataclass(frozen=True)
+class SkillSection:
+    """What is known of each knowledge area.
+
+    Attributes
+    ----------
+    skills : mapping skill -> mapping role -> SkillGain
+        Roles that rated the area at two waves.
+    waves : mapping "skill role" -> (str, str)
+        The first and the last wave of the direct rating.
+    notes : tuple of Note
+    """
+
+    skills: Mapping[str, Mapping[str, SkillGain]]
+    waves: Mapping[str, tuple[str, str]]
+    notes: tuple[Note, ...]
+
+
+def analyse_skills(data: ChangeData) -> SkillSection | None:
+    """Return every knowledge area that the options name, None where they name none."""
+    if not data.options.skills:
+        return None
+    notes: list[Note] = []
+    skills: dict[str, dict[str, SkillGain]] = {}
+    waves: dict[str, tuple[str, str]] = {}
+    unasked: dict[str, list[str]] = {}
+    for skill in data.options.skills:
+        for side, role in enumerate(data.roles):
+            direct = _by_wave(data, skill.direct, side)
+            if len(direct) < 2:
+                unasked.setdefault(role, []).append(skill.name)
+                continue
+            first, last = min(direct), max(direct)
+            gain = attempt(
+                notes, f"Skill {skill.name}, {role}", partial(_gain, data, skill, side, direct, first, last)
+            )
+            if gain is not None:
+                skills.setdefault(skill.name, {})[role] = gain
+                waves[f"{skill.name} {role}"] = (data.waves[first], data.waves[last])
+    for role, names in unasked.items():
+        notes.append(Note("skills.unasked", _UNASKED, {"role": role, "skills": ", ".join(names)}))
+    return SkillSection(skills, waves, tuple(notes))
+
+
+def _gain(
+    data: ChangeData, skill: SkillKeys, side: int, direct: Mapping[int, pd.Series], first: int, last: int
+) -> SkillGain:
+    """One area in one role."""
+    role = data.roles[side]
+    then = {} if skill.then is None else _by_wave(data, skill.then, side)
+    behaviour = {} if skill.behaviour is None else _by_wave(data, skill.behaviour, side)
+    acted = (min(behaviour), max(behaviour)) if len(behaviour) > 1 else None
+    return skill_gain(
+        direct[first],
+        direct[last],
+        then=then.get(last),
+        behaviour_before=behaviour[acted[0]] if acted else None,
+        behaviour_after=behaviour[acted[1]] if acted else None,
+        goals=_goals(data, skill.goals, side),
+        confidence=data.options.confidence,
+        reference=find_reference(skill.name, role),
+        width=skill.direct.maximum - skill.direct.minimum,
+        behaviour_width=4.0 if skill.behaviour is None else skill.behaviour.maximum - skill.behaviour.minimum,
+    )
+
+
+def _by_wave(data: ChangeData, keys: ScaleKeys, side: int) -> dict[int, pd.Series]:
+    """Scores of a window by pair, at each wave at which anybody of the role has one; all pairs have a row."""
+    scored = score_scale(
+        data.table.frame,
+        keys.keys,
+        minimum=keys.minimum,
+        maximum=keys.maximum,
+        minimum_answered=data.scales.minimum_answered,
+    ).scores
+    found = {}
+    for wave in range(len(data.waves)):
+        rows = _rows(data, side, wave)
+        values = np.full(len(data.pairs), np.nan)
+        values[data.places.loc[rows, "pair"].to_numpy()] = scored[rows].to_numpy()
+        if not np.isnan(values).all():
+            found[wave] = pd.Series(values, index=data.pairs)
+    return found
+
+
+def _goals(data: ChangeData, keys: ScaleKeys | None, side: int) -> GoalAttainment | None:
+    """The goals as rated last."""
+    if keys is None:
+        return None
+    frame = data.table.frame[list(keys.keys)]
+    for wave in reversed(range(len(data.waves))):
+        rows = _rows(data, side, wave)
+        rated = frame[rows]
+        if rated.notna().to_numpy().any():
+            pairs = data.pairs[data.places.loc[rows, "pair"].to_numpy()]
+            return goal_attainment(rated.set_axis(pairs))
+    return None
+
+
+def _rows(data: ChangeData, side: int, wave: int) -> np.ndarray:
+    """Which rows of the table are those of a role at a wave."""
+    return ((data.places["side"] == side) & (data.places["wave"] == wave)).to_numpy()

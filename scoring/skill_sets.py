@@ -1,0 +1,172 @@
+"""Which items look at a knowledge area, and through which window: read from a `scales.toml`, or from an instrument."""
+
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+from instruments.model import Instrument
+from instruments.parts import ResponseFormat
+from scoring.goals import LEVELS
+from scoring.scale_sets import LISTED, Problem, ProblemsError, ScaleKeys, ScaleSet
+
+WINDOWS: Final = ("direct", "then", "behaviour", "goals")
+_RANGE: Final = "behaviour_range"
+_THEN: Final = "T"
+_EXAMPLE: Final = (
+    '[skills.digital]\ndirect = ["k1"]\nthen = ["k1_then"]\nbehaviour = ["b1", "b2"]\ngoals = ["g1", "g2"]'
+)
+
+
+@dataclass(frozen=True)
+class SkillKeys:
+    """One knowledge area.
+
+    Attributes
+    ----------
+    name : str
+    direct : ScaleKeys
+        How well one can do it, rated at the start and at the end.
+    then : ScaleKeys or None
+        At the end: how well one could do it at the start, as seen now; the same range.
+    behaviour : ScaleKeys or None
+        How often it was done.
+    goals : ScaleKeys or None
+        Goals of the pair, rated from -2 to 2.
+    """
+
+    name: str
+    direct: ScaleKeys
+    then: ScaleKeys | None = None
+    behaviour: ScaleKeys | None = None
+    goals: ScaleKeys | None = None
+
+    @property
+    def windows(self) -> Mapping[str, ScaleKeys]:
+        """The windows there are, by their names."""
+        found = {name: getattr(self, name) for name in WINDOWS}
+        return {name: keys for name, keys in found.items() if keys is not None}
+
+    @property
+    def items(self) -> tuple[str, ...]:
+        """The items of all windows."""
+        return tuple(dict.fromkeys(item for keys in self.windows.values() for item in keys.keys))
+
+
+def with_windows(scales: ScaleSet, skills: Sequence[SkillKeys]) -> ScaleSet:
+    """Return the scales with every window beside them, for reading a table; an item keeps the range of the first that names it."""
+    windows = [
+        replace(keys, name=f"{skill.name} {window}")
+        for skill in skills
+        for window, keys in skill.windows.items()
+    ]
+    return replace(scales, scales=(*scales.scales, *windows))
+
+
+def read_skills(path: Path | str) -> tuple[SkillKeys, ...]:
+    """Read the tables `[skills.NAME]` of a `scales.toml`; none where there are none.
+
+    Each has `direct`, a list of items as in `[scales]`, and may have `then`, `behaviour` and `goals`. Ratings take the file's minimum
+    and maximum, behaviour too unless `behaviour_range = [low, high]` says otherwise, goals always -2 to 2.
+
+    Raises
+    ------
+    ProblemsError
+        `skills.type`, `skills.key`, `skills.items`, `skills.range`, every problem at once.
+    """
+    path = Path(path)
+    raw = tomllib.loads(path.read_bytes().decode("utf-8-sig"))
+    tables = raw.get("skills", {})
+    if not isinstance(tables, dict) or not all(isinstance(table, dict) for table in tables.values()):
+        message = f"{path.name}: skills is no table of tables."
+        raise ProblemsError([Problem("skills.type", message, f"Write:\n{_EXAMPLE}")])
+    problems = [found for name, table in tables.items() for found in _find_problems(name, table, path.name)]
+    if problems:
+        raise ProblemsError(problems[:LISTED], max(0, len(problems) - LISTED))
+    span = float(raw["minimum"]), float(raw["maximum"])
+    return tuple(_read_skill(name, table, span) for name, table in tables.items())
+
+
+def skills_of_instrument(instrument: Instrument, columns: Sequence[str]) -> tuple[SkillKeys, ...]:
+    """Return an instrument's knowledge areas that a table has: each rated item whose twin for "then" has its name with a T behind.
+
+    A pair sets its goals over all areas, so the goals (items rated from -2 to 2) stand beside each. Behaviour is not tied to one area
+    and is a scale of its own.
+    """
+    at_hand = set(columns)
+    known = {item.id for item in instrument.items}
+    span = (min(LEVELS), max(LEVELS))
+    formats = {item.id: instrument.format_of(item.id) for item in instrument.items}
+    rated = [
+        name
+        for name, response in formats.items()
+        if name in at_hand and response.kind == "rating" and (response.minimum, response.maximum) == span
+    ]
+    goals = ScaleKeys("goals", dict.fromkeys(rated, 1), *span, whole=True) if rated else None
+    found = []
+    for item, response in formats.items():
+        twin = f"{item}{_THEN}"
+        if twin not in known or item not in at_hand or formats[twin].id != response.id:
+            continue
+        then = _single(twin, response) if twin in at_hand else None
+        found.append(SkillKeys(item, _single(item, response), then, goals=goals))
+    return tuple(found)
+
+
+def _single(item: str, response: ResponseFormat) -> ScaleKeys:
+    """One item as a window."""
+    return ScaleKeys(item, {item: 1}, float(response.minimum), float(response.maximum), whole=True)
+
+
+def _read_skill(name: str, table: Mapping[str, Any], span: tuple[float, float]) -> SkillKeys:
+    """One checked table."""
+    spans = {
+        "direct": span,
+        "then": span,
+        "behaviour": _read_span(table, span),
+        "goals": (min(LEVELS), max(LEVELS)),
+    }
+    windows = {
+        window: ScaleKeys(
+            f"{name} {window}",
+            {entry.lstrip("-").strip(): -1 if entry.startswith("-") else 1 for entry in table[window]},
+            *spans[window],
+            whole=window == "goals",
+        )
+        for window in WINDOWS
+        if window in table
+    }
+    return SkillKeys(name, **windows)
+
+
+def _read_span(table: Mapping[str, Any], span: tuple[float, float]) -> tuple[float, float]:
+    """The range of behaviour."""
+    low, high = table.get(_RANGE, span)
+    return float(low), float(high)
+
+
+def _find_problems(name: str, table: Mapping[str, Any], source: str) -> Iterator[Problem]:
+    """What is wrong with one table."""
+    place = f"{source}: skill {name}"
+    for key in table:
+        if key not in (*WINDOWS, _RANGE):
+            yield Problem("skills.key", f"{place} has {key}, which is not known.", f"Write:\n{_EXAMPLE}")
+    if "direct" not in table:
+        yield Problem("skills.key", f"{place} has no direct rating.", f"Write:\n{_EXAMPLE}")
+    for window in WINDOWS:
+        items = table.get(window, ["item"])
+        fits = isinstance(items, list) and items and all(isinstance(x, str) and x.strip("- ") for x in items)
+        if not fits or len({x.lstrip("-").strip() for x in items}) < len(items):
+            remedy = f'Give a list of column names, each once: {window} = ["item"].'
+            yield Problem("skills.items", f"{place}: {window} is {items!r}.", remedy)
+    if any(isinstance(x, str) and x.startswith("-") for x in table.get("goals", [])):
+        message = f"{place}: a goal cannot be reversed."
+        yield Problem("skills.items", message, "Take the minus sign away; 2 is more than was expected.")
+    span = table.get(_RANGE, [0, 1])
+    numbers = isinstance(span, list) and all(
+        isinstance(x, int | float) and not isinstance(x, bool) for x in span
+    )
+    if not numbers or len(span) != 2 or not span[0] < span[1]:
+        message = f"{place}: {_RANGE} is {span!r}."
+        yield Problem("skills.range", message, "Give its smallest and largest code, for example [0, 4].")
