@@ -5,14 +5,14 @@ import re
 import tomllib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
 from instruments.errors import N_
-from instruments.model import Instrument
+from instruments.model import Instrument, Scale
 from scoring.errors import Note, ScoringError
 from scoring.scales import MINIMUM_ANSWERED
 
@@ -72,6 +72,8 @@ class ScaleKeys:
         Whether only whole numbers are codes, as in an instrument's response formats.
     same_wording : bool
         Whether both roles answer the same words; otherwise roles are never compared.
+    comparable : mapping role -> waves
+        For each role the waves between which scores may be compared; a role that is not there may be compared between all.
     """
 
     name: str
@@ -80,6 +82,7 @@ class ScaleKeys:
     maximum: float
     whole: bool = False
     same_wording: bool = True
+    comparable: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -212,7 +215,8 @@ def read_scales(path: Path | str) -> ScaleSet:
 def scales_of_instrument(instrument: Instrument, columns: Sequence[str]) -> ScaleSet:
     """Return those scales of an instrument whose items are all among the columns of a table.
 
-    A scale of which only some items are there is left out with a note; one of which none is there was not asked.
+    A scale of which only some items are there is left out with a note; one of which none is there was not asked. Each scale says
+    between which waves the instrument lets its scores be compared: those that ask all of its items in the same words.
 
     Raises
     ------
@@ -230,7 +234,15 @@ def scales_of_instrument(instrument: Instrument, columns: Sequence[str]) -> Scal
             _check_formats(scale.id, {(f.minimum, f.maximum) for f in formats})
             same = scale.wording == "same"
             kept.append(
-                ScaleKeys(scale.id, dict(scale.keys), float(low), float(high), whole=True, same_wording=same)
+                ScaleKeys(
+                    scale.id,
+                    dict(scale.keys),
+                    float(low),
+                    float(high),
+                    whole=True,
+                    same_wording=same,
+                    comparable=_find_comparable(instrument, scale),
+                )
             )
         elif share > 0:
             notes.append(
@@ -244,6 +256,16 @@ def scales_of_instrument(instrument: Instrument, columns: Sequence[str]) -> Scal
         remedy = "Name the columns by item id, one row for each person and wave, or pass --scales."
         raise ProblemsError([Problem("scales.none", message, remedy)])
     return ScaleSet(tuple(kept), MINIMUM_ANSWERED, source, tuple(notes))
+
+
+def _find_comparable(instrument: Instrument, scale: Scale) -> dict[str, tuple[str, ...]]:
+    """The comparable waves of each role; of a scale over a pool nothing is known, since a file does not tell what was picked."""
+    if scale.pool is not None:
+        return {}
+    return {
+        role.value: tuple(wave.value for wave in instrument.comparable_waves(scale.id, role))
+        for role in scale.roles
+    }
 
 
 def _check_formats(scale: str, ranges: set[tuple[int, int]]) -> None:

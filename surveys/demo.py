@@ -9,6 +9,7 @@ cohort's truth is that nothing changed.
 import datetime as dt
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 from sqlalchemy.orm import Session
@@ -22,6 +23,7 @@ from surveys.pseudonyms import Pseudonyms
 if TYPE_CHECKING:
     import numpy as np
 
+SEED = 20260401
 THRESHOLDS = (-2.0, -1.2, -0.45, 0.75)
 LOADING = 0.75
 STABLE = 0.8
@@ -112,7 +114,7 @@ def seed_demo(
     pseudonyms: Pseudonyms,
     *,
     now: dt.datetime,
-    seed: int = 20260401,
+    seed: int = SEED,
     freeze: Callable[[Wave, dt.datetime], object],
     cohorts: Sequence[CohortPlan] = COHORTS,
     schedule: Sequence[Occasion] = WAVES,
@@ -137,7 +139,7 @@ def seed_demo(
         start = now - dt.timedelta(weeks=plan.weeks_ago)
         cohort = programs.add_cohort(session, program, name=plan.name, starts_on=start.date(), now=start)
         for pair in _add_pairs(session, program, cohort, plan, now=start):
-            people.update(_simulate_pair(rng, pair, instrument))
+            people.update(simulate_pair(rng, pair.id, instrument))
         for occasion in schedule:
             is_open = occasion.after_days is None
             opens = now - OPEN_SINCE if is_open else start + dt.timedelta(days=occasion.after_days or 0)
@@ -210,9 +212,9 @@ class Simulated:
     uniqueness: Mapping[str, float]
 
 
-def _simulate_pair(rng: "np.random.Generator", pair: Pair, instrument: Instrument) -> dict[str, Simulated]:
-    """Draw both partners: factors share one general part, and partners correlate on each."""
-    factors = sorted({_factor_of(instrument, item) for item in instrument.items})
+def simulate_pair(rng: "np.random.Generator", pair_id: str, instrument: Instrument) -> dict[str, Simulated]:
+    """Draw both partners, by pair and role: factors share one general part, and partners correlate on each."""
+    factors = sorted({factor_of(instrument, item.id) for item in instrument.items})
     shared = {factor: rng.standard_normal() for factor in ("", *factors)}
     drawn = {}
     for role in Role:
@@ -223,14 +225,15 @@ def _simulate_pair(rng: "np.random.Generator", pair: Pair, instrument: Instrumen
         }
         traits = {factor: 0.5**0.5 * own[""] + 0.5**0.5 * own[factor] for factor in factors}
         uniqueness = {item.id: float(rng.standard_normal()) for item in instrument.items}
-        drawn[f"{pair.id}/{role.value}"] = Simulated(traits, uniqueness)
+        drawn[f"{pair_id}/{role.value}"] = Simulated(traits, uniqueness)
     return drawn
 
 
-def _factor_of(instrument: Instrument, item: Item) -> str:
+@cache
+def factor_of(instrument: Instrument, item_id: str) -> str:
     """The widest scale that holds an item, or the item itself where it stands alone."""
-    holding = [scale for scale in instrument.scales if item.id in scale.keys]
-    return max(holding, key=lambda scale: (len(scale.keys), scale.id)).id if holding else item.id
+    holding = [scale for scale in instrument.scales if item_id in scale.keys]
+    return max(holding, key=lambda scale: (len(scale.keys), scale.id)).id if holding else item_id
 
 
 def _answer_wave(
@@ -256,9 +259,8 @@ def _answer_wave(
         wished = (person.contact.locale if person.contact else None) or instrument.source_locale
         locale = wished if wished in instrument.locales else instrument.source_locale
         simulated = people[f"{issued.pair_id}/{role.value}"]
-        safety = simulated.traits.get("PS", 0.0)
         reserved = occasion.after_days is None and (role, wished) in READY_LINKS
-        takes_part = rng.random() < min(0.99, occasion.response_rate + 0.05 * safety)
+        takes_part = decide_to_answer(rng, simulated, occasion)
         # The first person of each language that a ready link is wished for is left to whoever tries the demo.
         if (reserved and (role, wished) not in unanswered) or not takes_part:
             unanswered.setdefault((role, wished), issued.token)
@@ -267,7 +269,7 @@ def _answer_wave(
         responses.submit_response(
             session,
             issued.invitation,
-            _draw_answers(rng, instrument, form, simulated, plan.effect),
+            draw_answers(rng, instrument, form, simulated, plan.effect),
             pseudonyms=pseudonyms,
             locale=locale,
             now=wave.opens_at + dt.timedelta(days=float(rng.uniform(0.2, 2.8))),
@@ -275,7 +277,12 @@ def _answer_wave(
     return unanswered
 
 
-def _draw_answers(
+def decide_to_answer(rng: "np.random.Generator", person: Simulated, occasion: Occasion) -> bool:
+    """Draw whether a person takes part: those who feel safer do so a little more often."""
+    return bool(rng.random() < min(0.99, occasion.response_rate + 0.05 * person.traits.get("PS", 0.0)))
+
+
+def draw_answers(
     rng: "np.random.Generator", instrument: Instrument, form: Form, person: Simulated, effect: float
 ) -> dict[str, AnswerValue]:
     """Draw one person's answers to one form."""
@@ -291,9 +298,9 @@ def _draw_answers(
         elif chance < SKIPPED + NOT_APPLICABLE + PREFER_NOT:
             answers[item_id] = AnswerValue(missing=Missing.PREFER_NOT)
         else:
-            factor = _factor_of(instrument, item)
+            factor = factor_of(instrument, item_id)
             state = occasion.setdefault(factor, float(rng.standard_normal()))
-            shift = effect * sum(_shift(factor, form.wave))
+            shift = true_shift(factor, form.wave, effect)
             latent = STABLE**0.5 * person.traits[factor] + (1 - STABLE) ** 0.5 * state + shift
             noise = (
                 LASTING_UNIQUENESS**0.5 * person.uniqueness[item_id]
@@ -306,26 +313,31 @@ def _draw_answers(
     return answers
 
 
-def _shift(factor: str, wave: WaveKind) -> Iterator[float]:
-    """The parts of the true shift that have happened by a wave."""
+def true_shift(factor: str, wave: WaveKind, effect: float) -> float:
+    """How far a cohort's latent trait has moved by a wave, in standard deviations."""
     steps = TRUE_SHIFT.get(factor, (0.0, 0.0))
-    if wave != WaveKind.T0:
-        yield steps[0]
-    if wave not in (WaveKind.T0, WaveKind.TC):
-        yield steps[1]
+    happened = steps if wave not in {WaveKind.T0, WaveKind.TC} else steps[: wave == WaveKind.TC]
+    return effect * sum(happened)
 
 
 def _answer_of(
     rng: "np.random.Generator", instrument: Instrument, item: Item, value: float
 ) -> AnswerValue | None:
-    """Cut a latent value into the codes of the item's format; problem items are cut from the other side."""
+    """Cut a latent value into the codes of the item's format."""
     response_format = instrument.format_of(item.id)
     if response_format.kind == "text":
         return None
-    codes = [option.code for option in response_format.options]
-    if len(codes) == 2:
-        return AnswerValue(code=codes[1] if rng.random() < 0.04 else codes[0])
-    problem = any(scale.direction == "problem" and item.id in scale.keys for scale in instrument.scales)
-    step = sum(value > threshold for threshold in THRESHOLDS)
-    place = round(step * (len(codes) - 1) / len(THRESHOLDS))
-    return AnswerValue(code=codes[::-1][place] if problem else codes[place])
+    if len(response_format.options) == 2:
+        unlikely = rng.random() < 0.04
+        return AnswerValue(code=response_format.options[unlikely].code)
+    return AnswerValue(code=codes_by_step(instrument, item.id)[sum(value > cut for cut in THRESHOLDS)])
+
+
+@cache
+def codes_by_step(instrument: Instrument, item_id: str) -> tuple[int, ...]:
+    """The code for each number of thresholds that a latent value has passed; problem items are cut from the other side."""
+    codes = [option.code for option in instrument.format_of(item_id).options]
+    if any(scale.direction == "problem" and item_id in scale.keys for scale in instrument.scales):
+        codes.reverse()
+    last = len(THRESHOLDS)
+    return tuple(codes[round(step * (len(codes) - 1) / last)] for step in range(last + 1))

@@ -35,6 +35,9 @@ HELP = """Print what changed in FILE, a CSV file with one row for each person an
 Rows say to which pair, which of its two roles and which wave they belong. Scales, missing answers and files with one row for
 each answer are as in `viceversa analyse`.
 
+With --instrument a scale is compared only between waves that ask all of its questions in the same words: what people expected
+before they met is no starting value. FILE may be answers_long.csv of a data package.
+
 Below 5 pairs only counts are given, below 10 no direction and no test, from 20 on mixed models. Families of comparisons, the
 smallest change that matters, objectives and the order of the waves are declared here, before the answers are looked at. Knowledge
 areas are tables [skills.NAME] of SCALES.TOML, with direct, then, behaviour and goals.
@@ -45,6 +48,8 @@ Example:
   viceversa analyse change answers.csv --scales scales.toml --pair pair --role role --wave wave \\
       --order before,middle,after --primary safety --cohort cohort --json change.json --figures pictures
   viceversa analyse change answers.csv --scales scales.toml --pair pair --role role --wave wave --only-pair 17
+  viceversa analyse change package/answers_long.csv --instrument core-battery --pair pair --role role --wave wave \\
+      --only cohort=C4 --json C4.json
 """
 
 

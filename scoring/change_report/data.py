@@ -1,7 +1,7 @@
 """What a change report is computed from: scores laid out by pair, role and wave, checked, and what was asked for."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
@@ -19,6 +19,7 @@ from scoring.change_report.labels import (
 )
 from scoring.change_report.options import ChangeOptions, check_options, listed, refuse
 from scoring.errors import Note
+from scoring.frames import WAVES
 from scoring.pair_scores import PairScores
 from scoring.scale_sets import Problem, ScaleKeys, ScaleSet
 from scoring.scales import IntegerScores, keyed_items, score_scale
@@ -32,6 +33,9 @@ IntArray = np.ndarray[Any, np.dtype[np.int64]]
 _OTHER_WAVES = N_("Rows of waves outside the order that was given (%(which)s), which are left out: %(n)d.")
 _SIDES = N_("A gap within a pair is %(first)s minus %(second)s.")
 _NO_COHORT = N_("Pairs without a cohort, which stay out of the comparison of cohorts: %(n)d.")
+_NOT_COMPARED = N_(
+    "Scores that are no part of any change, since the questions have other words at that wave or are not all asked: %(which)s."
+)
 _NOT_ASKED = N_("No %(role)s has scores at two waves, and so no change, on: %(scales)s.")
 
 
@@ -198,10 +202,13 @@ def prepare_changes(source: ItemTable | pd.DataFrame, scales: ScaleSet, options:
     scored = {
         scale.name: _lay_out(frame[used], scale, scales, places[used], shape) for scale in scales.scales
     }
+    apart = {name: _find_apart(found, roles, waves) for name, found in scored.items()}
+    scored = {name: _take_out(found, apart[name]) for name, found in scored.items()}
     cohorts = _pair_labels(frame, options.cohort, places, labels)
     notes += [
         *note_single(places[used], labels),
         *note_people(frame[used], options),
+        *_note_apart(apart, waves),
         *_note_unasked(scored, roles),
     ]
     if cohorts is not None and cohorts.isna().any():
@@ -309,6 +316,29 @@ def _lay_out(
     return ScaleData(scale, values, exact, 1 if scored.exact is None else scored.exact.multiplier)
 
 
+def _find_apart(
+    found: ScaleData, roles: tuple[str, str], waves: tuple[str, ...]
+) -> tuple[tuple[int, int], ...]:
+    """The sides and waves whose scores the instrument does not let be compared with the others; labels of one's own are left alone."""
+    allowed = found.scale.comparable
+    return tuple(
+        (side, wave)
+        for side, role in enumerate(roles)
+        for wave in found.waves_of(side)
+        if role in allowed and waves[wave] in WAVES and waves[wave] not in allowed[role]
+    )
+
+
+def _take_out(found: ScaleData, apart: tuple[tuple[int, int], ...]) -> ScaleData:
+    """The same without the scores of some sides and waves."""
+    values, exact = found.values.copy(), None if found.exact is None else found.exact.copy()
+    for side, wave in apart:
+        values[:, side, wave] = np.nan
+        if exact is not None:
+            exact[:, side, wave] = 0
+    return replace(found, values=values, exact=exact)
+
+
 def _pair_labels(
     frame: pd.DataFrame, column: str | None, places: pd.DataFrame, pairs: pd.Index
 ) -> pd.Series | None:
@@ -328,6 +358,14 @@ def _pair_labels(
     return pd.Series(own["label"].to_numpy(), index=pairs[own["pair"].to_numpy()], dtype=object).reindex(
         pairs
     )
+
+
+def _note_apart(apart: Mapping[str, tuple[tuple[int, int], ...]], waves: tuple[str, ...]) -> Iterator[Note]:
+    """A remark on the scales and waves that were taken out."""
+    at = {name: dict.fromkeys(waves[wave] for _, wave in places) for name, places in apart.items() if places}
+    if at:
+        which = "; ".join(f"{name} ({', '.join(labels)})" for name, labels in at.items())
+        yield Note("changes.not_compared", _NOT_COMPARED, {"which": which})
 
 
 def _note_unasked(scored: Mapping[str, ScaleData], roles: tuple[str, str]) -> Iterator[Note]:

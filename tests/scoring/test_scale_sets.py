@@ -198,6 +198,23 @@ class TestInstrument:
 
         assert {scale.name: scale.same_wording for scale in scales.scales} == {"PSG": False, "RQ_SHORT": True}
 
+    def test_scales_say_between_which_waves_their_scores_may_be_compared(self) -> None:
+        instrument = get_instrument("core-battery", "0.1.0")
+        columns = [
+            item for name in ("PS", "PW_G", "EX", "OP", "OUT_BEL") for item in instrument.scale(name).keys
+        ]
+
+        found = {
+            scale.name: dict(scale.comparable) for scale in scales_of_instrument(instrument, columns).scales
+        }
+
+        # At T0 people say what they expect of the power gap, and only three of the four questions on goals are asked.
+        assert found["PW_G"] == dict.fromkeys(("mentor", "mentee"), ("TC", "T2", "T3a"))
+        assert found["EX"] == dict.fromkeys(("mentor", "mentee"), ("TC",))
+        assert found["OP"] == {"mentee": ("T0", "T3b")}
+        # What was picked from a pool is not known from a file.
+        assert found["OUT_BEL"] == {}
+
     def test_a_table_without_any_scale_is_refused_with_what_is_nearest(self) -> None:
         instrument = get_instrument("core-battery", "0.1.0")
 

@@ -69,6 +69,30 @@ class TestLayout:
 
         assert keyed.loc["p2"].tolist() == [row["a"], row["b"], 6 - row["c"]]
 
+    def test_waves_that_may_not_be_compared_make_no_change(self) -> None:
+        frame = table(12, waves=("T0", "TC", "T2"))
+        allowed = {"mentor": ("TC", "T2"), "mentee": ("T2",)}
+        trust, care = SCALES.scales
+        scales = dataclasses.replace(SCALES, scales=(dataclasses.replace(trust, comparable=allowed), care))
+        report = change_report(frame, scales, OPTIONS)
+        mentor, mentee = (report.scales["trust"].roles[role] for role in ("mentor", "mentee"))
+
+        assert (mentor.first, mentor.last) == ("TC", "T2")
+        assert mentee.change is None
+        assert report.scales["trust"].pairs.n_pairs == 0
+        assert report.scales["care"].roles["mentee"].first == "T0"
+        (note,) = [note for note in report.notes if note.code == "changes.not_compared"]
+        assert str(note).endswith("trust (T0, TC).")
+
+    def test_waves_with_names_of_their_own_are_all_compared(self) -> None:
+        trust, care = SCALES.scales
+        allowed = {"mentor": ("TC", "T2"), "mentee": ("TC", "T2")}
+        scales = dataclasses.replace(SCALES, scales=(dataclasses.replace(trust, comparable=allowed), care))
+        data = prepare_changes(table(), scales, OPTIONS)
+
+        assert data.scored["trust"].waves_of(0) == [0, 1]
+        assert "changes.not_compared" not in codes(data)
+
     def test_a_scale_of_one_role_alone(self) -> None:
         frame = table(8)
         frame[["d", "e"]] = frame[["d", "e"]].where(frame["role"] == "mentor")
