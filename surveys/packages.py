@@ -47,6 +47,10 @@ The same numbers as the service shows. The mean change of a scale in a cohort an
 over the rows that have both. (A release is frozen, so answers that were erased later are in it but not here.) Alpha of a scale,
 role and wave: take the keyed items of the rows that miss none of them, subtract from each item the mean of its cohort, and compute
 Cronbach's alpha over all cohorts together.
+
+What changed, cohort by cohort (the questionnaire's id is in manifest.json, C1 is the first cohort):
+
+  viceversa analyse change answers_long.csv --instrument core-battery --pair pair --role role --wave wave --only cohort=C1
 """
 
 

@@ -3,7 +3,6 @@
 import csv
 import dataclasses
 import json
-import os
 import re
 import shlex
 from collections.abc import Callable, Iterator, Mapping
@@ -300,8 +299,7 @@ def test_the_simulation_without_a_database_is_judged_alike() -> None:
 @pytest.mark.slow
 def test_targets_e1_and_e2_over_many_seeds() -> None:
     """At most 5 % of null cohorts with "moved" and intervals that cover, each within the error of so many seeds."""
-    seeds = range(300, 300 + int(os.environ.get("VICEVERSA_DEMO_SEEDS", "120")))
-    reports = [simulate_seed(seed, ("PS",)) for seed in seeds]
+    reports = [simulate_seed(seed, ("PS",)) for seed in range(300, 420)]
     null = [any(line.word == "moved" for line in report if line.cohort == NULL.name) for report in reports]
     large = [line for report in reports for line in report if line.cohort == LARGEST.name]
     rates = summarise([line for report in reports for line in report if line.n >= 10])
