@@ -44,7 +44,10 @@ def test_people_leave_for_good_and_about_a_tenth_of_the_scores_is_missing():
 def test_the_page_shows_both_sides_and_what_differs():
     figures = {"mean levels": [3.0, 4.0], "contrasts": [0.5, 0.25], "log-likelihoods": [-10.0, -12.0]}
     parts = {"sign flips": [1.0, 2.0], "mixed model": [1.0, 1.0]}
-    names = ("model of intercepts", "Kenward-Roger of intercepts", "model of intercepts with Satterthwaite")
+    names = [
+        *("model of intercepts", "Kenward-Roger of intercepts", "model of intercepts with Satterthwaite"),
+        *("sign flips with boot", "sign flips, one matrix a scale"),
+    ]
     beside = {name: [1.0, 1.0] for name in names}
     common = {"import_seconds": 1.0, "read_seconds": 0.5, "before_mb": 90.0, "peak_mb": 100.0, "remarks": []}
     mine = common | {"parts": parts, "figures": figures, "versions": {"numpy": "2"}, "rows": 9, "k_scores": 8}
@@ -68,6 +71,8 @@ def test_the_page_shows_both_sides_and_what_differs():
 
     whole = next(line for line in page.splitlines() if line.startswith("whole report"))
     assert whole.split()[2:] == ["2.00", "20.00", "10.0", "3.00", "30.00", "10.0"]
+    quickest = next(line for line in page.splitlines() if line.startswith("R's quickest"))
+    assert quickest.split()[-6:] == ["2.00", "3.00", "1.5", "3.00", "3.00", "1.0"]
     # The second model of R's stopped short, so its contrast does not count.
     assert "s2 by 1" in page
     assert next(line for line in page.splitlines() if line.startswith("contrasts")).split()[1:] == [

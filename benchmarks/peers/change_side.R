@@ -184,7 +184,7 @@ timed("single persons", {
 })
 in_sum <- names(clock)
 
-# Beside: permutations of two halves; sign flips with boot; the model of intercepts alone with Kenward and Roger, or Satterthwaite.
+# Beside: permutations of two halves; sign flips with the same signs for all changes of a scale, and with boot; the model of intercepts alone with Kenward and Roger, or Satterthwaite.
 permute <- function(d, own) {
   own <- own[!is.na(d)]; d <- d[!is.na(d)] - mean(d, na.rm = TRUE); k <- sum(own)
   lots <- replicate(N_FLIPS, sum(d[sample.int(length(d), k)]))
@@ -192,6 +192,11 @@ permute <- function(d, own) {
 }
 timed("permutations of two halves", for (y in scored) for (d in list(changes_of(y, 1), changes_of(y, 2), rowMeans(cbind(changes_of(y, 1), changes_of(y, 2)))))
   add("permutation p", permute(d, cohort %in% c("c1", "c2"))))
+timed("sign flips, one matrix a scale", for (y in scored) {
+  x <- round(20 * do.call(cbind, lapply(1:2, function(side) sapply(steps, function(step) changes_of(y, side, step[1], step[2]))))); x[is.na(x)] <- 0
+  sums <- 2 * ((matrix(runif(N_FLIPS * length(pairs)) < 0.5, N_FLIPS)) %*% x) - rep(colSums(x), each = N_FLIPS)
+  (1 + colSums(abs(sums) >= rep(abs(colSums(x)), each = N_FLIPS))) / (N_FLIPS + 1)
+})
 by_boot <- function(x) {
   x <- x[!is.na(x)]
   drawn <- boot(x, sum, N_FLIPS, sim = "parametric", ran.gen = function(x, mle) x * sample(c(-1, 1), length(x), TRUE))
