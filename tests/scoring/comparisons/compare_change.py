@@ -488,6 +488,48 @@ def compare_free() -> Iterator[Row]:
             )
 
 
+def compare_free_corrected() -> Iterator[Row]:
+    """Kenward and Roger's tests with all covariances free, where scores are missing."""
+    values = json.loads((REFERENCE / "free_covariances.json").read_text(encoding="utf-8"))
+    for part in ("all", "first60"):
+        r = values[part]
+        result = group_change(dyad_scores("support", r["pairs"]), structure="unstructured")
+        assert result.model is not None
+        where = ("sim_dyads_a", f"free {part}")
+        yield Row("mixed model size", where[0], f"{where[1]} n", result.model.n_used, r["n"], 0)
+        yield Row(
+            "mixed model log-likelihood",
+            where[0],
+            where[1],
+            result.model.log_likelihood,
+            r["logLik"],
+            1e-6,
+        )
+        for name, expected in r["contrasts"].items():
+            wave, contrast = name.split()
+            row = result.contrasts.loc[(int(wave), contrast)]
+            for key, tolerance in (("estimate", 1e-6), ("se", 1e-6), ("df", 1e-3), ("p", 1e-5)):
+                yield Row(
+                    "mixed model, all free",
+                    where[0],
+                    f"{where[1]} {name} {key}",
+                    row[key],
+                    expected[key],
+                    tolerance,
+                )
+        for name, expected in r["tests"].items():
+            row = result.tests.loc[name]
+            for key, tolerance in (("F", 1e-4), ("df_numerator", 0.0), ("df", 1e-3), ("p", 1e-5)):
+                yield Row(
+                    "mixed model, all free",
+                    where[0],
+                    f"{where[1]} {name} {key}",
+                    row[key],
+                    expected[key],
+                    tolerance,
+                )
+
+
 def exlong_waves() -> tuple[pd.DataFrame, pd.Series, pd.Series]:
     """The table and its scores at the first and last wave."""
     table = r_data("exlong")
@@ -572,5 +614,6 @@ def compare() -> Iterator[Row]:
     yield from compare_kenward_roger()
     yield from compare_boundary()
     yield from compare_free()
+    yield from compare_free_corrected()
     yield from compare_groups()
     yield from compare_latent()
