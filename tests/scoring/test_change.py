@@ -359,7 +359,7 @@ def test_thousands_of_differences_agree_with_the_t_test(largest):
 
     drawn = sign_flip_test(differences)
 
-    # R: t.test(x)$p.value; three standard errors of a share of 9,999 draws.
+    # Three standard errors of a share of 9,999 draws.
     expected = ttest_1samp(differences, 0).pvalue
     assert drawn.p == pytest.approx(expected, abs=3 * (expected * (1 - expected) / 9_999) ** 0.5 + 1e-4)
 

@@ -36,6 +36,7 @@ R_TERMS = {
     "rolementor:wavef1": {"role": 1, "wave": 1},
     "rolementor:wavef2": {"role": 1, "wave": 2},
 }
+FREE_TOLERANCES = {"estimate": 1e-6, "se": 1e-6, "F": 1e-4, "df_numerator": 0.0, "df": 1e-3, "p": 1e-5}
 TESTS = {"role": "role", "wavef": "wave", "role:wavef": "role x wave"}
 
 
@@ -495,39 +496,23 @@ def compare_free_corrected() -> Iterator[Row]:
         r = values[part]
         result = group_change(dyad_scores("support", r["pairs"]), structure="unstructured")
         assert result.model is not None
-        where = ("sim_dyads_a", f"free {part}")
-        yield Row("mixed model size", where[0], f"{where[1]} n", result.model.n_used, r["n"], 0)
-        yield Row(
-            "mixed model log-likelihood",
-            where[0],
-            where[1],
-            result.model.log_likelihood,
-            r["logLik"],
-            1e-6,
-        )
-        for name, expected in r["contrasts"].items():
-            wave, contrast = name.split()
-            row = result.contrasts.loc[(int(wave), contrast)]
-            for key, tolerance in (("estimate", 1e-6), ("se", 1e-6), ("df", 1e-3), ("p", 1e-5)):
-                yield Row(
-                    "mixed model, all free",
-                    where[0],
-                    f"{where[1]} {name} {key}",
-                    row[key],
-                    expected[key],
-                    tolerance,
-                )
-        for name, expected in r["tests"].items():
-            row = result.tests.loc[name]
-            for key, tolerance in (("F", 1e-4), ("df_numerator", 0.0), ("df", 1e-3), ("p", 1e-5)):
-                yield Row(
-                    "mixed model, all free",
-                    where[0],
-                    f"{where[1]} {name} {key}",
-                    row[key],
-                    expected[key],
-                    tolerance,
-                )
+        data, name = "sim_dyads_a", f"free {part}"
+        yield Row("mixed model size", data, f"{name} n", result.model.n_used, r["n"], 0)
+        likelihood = result.model.log_likelihood
+        yield Row("mixed model log-likelihood", data, name, likelihood, r["logLik"], 1e-6)
+        contrasts = result.contrasts.set_axis([f"{wave} {label}" for wave, label in result.contrasts.index])
+        for table, expected in ((contrasts, r["contrasts"]), (result.tests, r["tests"])):
+            for label, row in expected.items():
+                for key, value in row.items():
+                    tolerance = FREE_TOLERANCES[key]
+                    yield Row(
+                        "mixed model, all free",
+                        data,
+                        f"{name} {label} {key}",
+                        table.at[label, key],
+                        value,
+                        tolerance,
+                    )
 
 
 def exlong_waves() -> tuple[pd.DataFrame, pd.Series, pd.Series]:
