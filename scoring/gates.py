@@ -67,7 +67,7 @@ def _make_table() -> tuple[Gate, ...]:
             "models",
             20,
             39,
-            ("mixed_model", "ancova", "apim_estimates"),
+            ("mixed_model", "ancova", "apim_estimates", "equivalence"),
             N_(
                 "With 20 to 39 pairs middling to large changes can be seen; how one partner influences the other "
                 "stays exploratory."

@@ -5,6 +5,7 @@ One row is a pair and one column a role's score at a wave, so the partner's scor
 
 import math
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
@@ -226,9 +227,16 @@ def _augment(
         raise _singular() from None
     if not moments.saturated_converged or np.diagonal(start).min() < 1e-5:
         raise _singular()
-    patterns, which = np.unique(missing, axis=0, return_inverse=True)
-    members = [np.flatnonzero(which.reshape(-1) == number) for number in range(len(patterns))]
-    completed = np.broadcast_to(np.where(missing, 0.0, z), (m, n, p)).copy()
+    # Rows that miss something, sorted by what they miss; the others give the same sums in every chain and step.
+    gaps = missing.any(axis=1)
+    patterns, which = np.unique(missing[gaps], axis=0, return_inverse=True)
+    order = np.argsort(which.reshape(-1), kind="stable")
+    places = np.flatnonzero(gaps)[order]
+    ends = np.cumsum(np.bincount(which.reshape(-1)))
+    rows = [slice(int(first), int(last)) for first, last in pairwise((0, *ends))]
+    filled = np.broadcast_to(np.where(missing, 0.0, z)[places], (m, len(places), p)).copy()
+    whole = z[~gaps]
+    whole_sum, whole_products = whole.sum(axis=0), whole.T @ whole
     # Starts are scattered twice as widely as the sample allows, so that R-hat can see whether they still matter.
     factor = _draw_roots(np.broadcast_to(start * math.sqrt(n), (m, p, p)), n - 1, rng)
     mean = moments.mean + 2.0 / math.sqrt(n) * np.einsum("mij,mj->mi", factor, rng.normal(size=(m, p)))
@@ -236,20 +244,22 @@ def _augment(
     for step in range(iterations):
         covariance = factor @ factor.transpose(0, 2, 1)
         trace[step] = np.hstack([mean, np.log(np.diagonal(covariance, axis1=1, axis2=2))])
-        for pattern, rows in zip(patterns, members, strict=True):
-            if pattern.any():
-                _impute_pattern(completed, rows, pattern, mean, covariance, rng)
-        average = completed.mean(axis=1)
-        gap = completed - average[:, None, :]
-        scatter = np.matmul(gap.transpose(0, 2, 1), gap)
+        for pattern, chosen in zip(patterns, rows, strict=True):
+            _impute_pattern(filled[:, chosen], pattern, mean, covariance, rng)
+        average = (whole_sum + np.einsum("mki->mi", filled)) / n
+        # Scores are standardized, so nothing is lost by taking the mean's square off the sum of squares.
+        products = whole_products + filled.transpose(0, 2, 1) @ filled
+        scatter = products - n * average[:, :, None] * average[:, None, :]
         factor = _draw_roots(np.linalg.cholesky(scatter), n - 1, rng)
         mean = average + np.einsum("mij,mj->mi", factor, rng.normal(size=(m, p))) / math.sqrt(n)
-    return np.where(missing, completed * scale + centre, values), _largest_rhat(trace[iterations // 2 :])
+    completed = np.broadcast_to(values, (m, n, p)).copy()
+    drawn = np.where(missing[places], filled * scale + centre, values[places])
+    completed[:, places] = drawn
+    return completed, _largest_rhat(trace[iterations // 2 :])
 
 
 def _impute_pattern(
-    completed: Array,
-    rows: np.ndarray,
+    filled: Array,
     pattern: Mask,
     mean: Array,
     covariance: Array,
@@ -261,9 +271,9 @@ def _impute_pattern(
     slope = np.linalg.solve(covariance[:, there[:, None], there], cross.transpose(0, 2, 1)).transpose(0, 2, 1)
     rest = covariance[:, gone[:, None], gone] - slope @ cross.transpose(0, 2, 1)
     root = np.linalg.cholesky((rest + rest.transpose(0, 2, 1)) / 2.0)
-    gap = completed[:, rows[:, None], there] - mean[:, None, there]
-    noise = rng.normal(size=(len(mean), len(rows), len(gone)))
-    completed[:, rows[:, None], gone] = (
+    gap = filled[:, :, there] - mean[:, None, there]
+    noise = rng.normal(size=(len(mean), filled.shape[1], len(gone)))
+    filled[:, :, gone] = (
         mean[:, None, gone] + gap @ slope.transpose(0, 2, 1) + noise @ root.transpose(0, 2, 1)
     )
 

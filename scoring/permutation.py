@@ -18,7 +18,8 @@ RANDOM_LOTS: Final = 9_999
 LARGEST: Final = 5_000
 # A fixed start of the random lots: the same answers give the same p whenever a report is made again.
 PERMUTATION_SEED: Final = 20_260_101
-_CELLS: Final = 2_000_000
+# Random numbers that are held at a time, few enough to stay near the processor.
+_CELLS: Final = 200_000
 
 _FEW = N_("With groups of %(n_a)d and %(n_b)d no permutation p below %(smallest).3f is possible.")
 _LARGE = N_(
@@ -119,9 +120,10 @@ def permutation_test(
     hits = 0
     step = max(1, _CELLS // len(values))
     for start in range(0, RANDOM_LOTS, step):
-        rows = min(step, RANDOM_LOTS - start)
-        drawn = np.argpartition(generator.random((rows, len(values))), n_a - 1, axis=1)[:, :n_a]
-        hits += int((np.abs(values[drawn].sum(axis=1)) >= limit).sum())
+        numbers = generator.random((min(step, RANDOM_LOTS - start), len(values)))
+        # The smaller group are the units with the smallest numbers.
+        highest = np.partition(numbers, n_a - 1, axis=1)[:, n_a - 1 : n_a]
+        hits += int((np.abs((numbers <= highest) @ values) >= limit).sum())
     return PermutationTest((1 + hits) / (1 + RANDOM_LOTS), n_a, n_b, RANDOM_LOTS, False, ())
 
 

@@ -92,14 +92,8 @@ part_h <- function() {
 }
 part_i <- function() report_steps(fit_steps(scales$s1, TRUE), TRUE)
 
-version_of <- function(package) tryCatch(as.character(packageVersion(package)), error = function(e) "missing")
-# A small writer, so that no package is needed for it.
-quote_text <- function(x) paste0('"', gsub('"', "'", gsub("[\\\\\n]", " ", x)), '"')
-as_json <- function(x) {
-  if (is.list(x)) paste0("{", paste(quote_text(names(x)), sapply(x, as_json), sep = ": ", collapse = ", "), "}")
-  else if (is.character(x)) quote_text(x[1])
-  else paste0("[", paste(ifelse(is.finite(x), format(as.vector(x), digits = 12, trim = TRUE), "null"), collapse = ", "), "]")
-}
+here <- dirname(sub("^--file=", "", grep("^--file=", commandArgs(), value = TRUE)))
+source(file.path(here, "shared.R"))
 part <- get(paste0("part_", arguments[2]))
 # Elapsed seconds, processor seconds (those of psych's own processes included), and figures.
 clock <- function() {
@@ -115,6 +109,5 @@ outcome <- tryCatch({
 }, error = function(e) list(error = conditionMessage(e)))
 sink()
 result <- c(list(tool = "R", part = arguments[2], import_seconds = import_seconds), outcome, list(runs = as.numeric(runs),
-  versions = c(list(R = paste(R.version$major, R.version$minor, sep = ".")), sapply(c("psych", "lavaan", "semTools", "GPArotation"), version_of, simplify = FALSE),
-    list(BLAS = basename(extSoftVersion()[["BLAS"]]), cores = as.character(getOption("mc.cores", 2L))))))
+  versions = c(versions_of(c("psych", "lavaan", "semTools", "GPArotation")), list(cores = as.character(getOption("mc.cores", 2L))))))
 writeLines(as_json(result), arguments[3])

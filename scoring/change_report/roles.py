@@ -25,8 +25,6 @@ from scoring.power_statements import PowerStatement, state_power
 from scoring.reference import Reference, find_reference
 from scoring.report.data import attempt
 
-# With so many pairs the t test is exact to all digits shown, and flipping all their signs takes minutes.
-MOST_FLIPPED: Final = 5_000
 # Two items that covary with themselves over time do not tell a factor from what they keep to themselves.
 _ITEMS_OF_A_FACTOR: Final = 3
 
@@ -70,6 +68,7 @@ class RoleSection:
     steps : tuple of StepChange
         From each wave to the next, where there are more than two.
     equivalence : Equivalence or None
+        From 20 people on.
     power : PowerStatement or None
         What so many could have shown; None below 10.
     bounds : ChangeBounds or None
@@ -165,10 +164,12 @@ def analyse_role(data: ChangeData, name: str, side: int) -> RoleSection:
     before, after = (data.series(name, side, wave)[0] for wave in (first, last))
     margin = margin_of(data, found.width)
     equivalence = power = bounds = items = None
-    if allowed(change.n_used, "mean_change"):
+    # Among 10 to 19 a change that is not shown may still have happened, so none is called too small to matter.
+    if allowed(change.n_used, "equivalence"):
         equivalence = attempt(
             notes, "Equivalence", lambda: equivalent_change((after - before).dropna(), margin=margin)
         )
+    if allowed(change.n_used, "mean_change"):
         power = attempt(
             notes,
             "Power",
@@ -248,8 +249,6 @@ def _fit_latent(data: ChangeData, name: str, side: int, first: int, last: int) -
 def change_between(data: ChangeData, name: str, side: int, first: int, last: int) -> MeanChange:
     """The mean change of one role between two waves."""
     (before, before_exact), (after, after_exact) = (data.series(name, side, wave) for wave in (first, last))
-    if len(before) > MOST_FLIPPED:
-        before_exact = after_exact = None
     return mean_change(
         before,
         after,

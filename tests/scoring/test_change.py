@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import ttest_1samp
 
 from scoring.change import mean_change, sign_flip_test
 from scoring.errors import ScoringError
@@ -336,6 +337,31 @@ def test_random_flips_come_close_to_enumeration_and_never_reach_zero():
     # Three standard errors of a share of 9,999 draws.
     assert drawn.p == pytest.approx(exact_p, abs=3 * (exact_p * (1 - exact_p) / 9_999) ** 0.5 + 1e-4)
     assert sign_flip_test([7] * 200).p == 1 / 10_000
+
+
+@pytest.mark.parametrize("largest", [20, 2**30, 2**50])
+def test_random_flips_are_those_of_signs_drawn_one_by_one(largest):
+    differences = np.random.default_rng(6).integers(-largest, largest + 1, 331)
+    moving = np.sort(np.abs(differences[differences != 0]))
+    signs = np.random.default_rng(1).integers(0, 2, size=(9_999, len(moving)), dtype=np.int8)
+    sums = (signs.astype(np.int64) * 2 - 1) @ moving
+
+    drawn = sign_flip_test(differences, rng=np.random.default_rng(1))
+
+    assert drawn.p == (1 + (np.abs(sums) >= abs(differences.sum())).sum()) / 10_000
+
+
+@pytest.mark.parametrize("largest", [20, 2**40])
+def test_thousands_of_differences_agree_with_the_t_test(largest):
+    """A property: with so many the sum of random signs is normal. Small values have ties, which are drawn together; large ones have none."""
+    noise = np.random.default_rng(7).normal(0.02, 1.0, 20_000)
+    differences = (noise * largest / 5).round().astype(np.int64)
+
+    drawn = sign_flip_test(differences)
+
+    # Three standard errors of a share of 9,999 draws.
+    expected = ttest_1samp(differences, 0).pvalue
+    assert drawn.p == pytest.approx(expected, abs=3 * (expected * (1 - expected) / 9_999) ** 0.5 + 1e-4)
 
 
 def test_the_same_answers_give_the_same_p_and_another_generator_may_not():

@@ -51,6 +51,17 @@ def test_large_groups_are_drawn_and_the_same_each_time():
     assert permutation_test(a, b, rng=np.random.default_rng(2)).p != test.p
 
 
+def test_random_lots_are_those_of_the_units_with_the_smallest_numbers():
+    rng = np.random.default_rng(8)
+    a, b = rng.integers(0, 5, 40) / 4, rng.integers(0, 6, 60) / 4
+    values = np.sort(np.concatenate([a, b]))
+    numbers = np.random.default_rng(3).random((9_999, 100))
+    drawn = values[np.argsort(numbers, axis=1)[:, :40]].sum(axis=1)
+    hits = np.abs(drawn - 40 * values.mean()) >= abs(a.sum() - 40 * values.mean()) - 1e-9
+
+    assert permutation_test(a, b, rng=np.random.default_rng(3)).p == (1 + hits.sum()) / 10_000
+
+
 def test_random_lots_agree_with_all_lots(monkeypatch):
     import scoring.permutation as module
 
