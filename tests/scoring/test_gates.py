@@ -21,6 +21,7 @@ PLAN = {
     "mixed_model": 20,
     "ancova": 20,
     "apim_estimates": 20,
+    "equivalence": 20,
     "cohort_contrast": 40,
     "shrinkage": 40,
     "reliability_verdict": 40,
