@@ -2,14 +2,15 @@
 
 Every figure comes from a limited number of samples, so it misses its target only where that is shown: one-sided, at 5 %. Shares of
 independent samples (or of independent people) are judged by the binomial error at the limit; means, biases, and shares of people who
-share a sample, by the Monte-Carlo standard error over samples.
+share a sample, by the Monte-Carlo standard error over samples. A truth without a margin would be missed by chance in every tenth line
+if both of its sides were judged so, hence two-sided at 1 % there.
 """
 
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-Z_ONE_SIDED = 1.645
+Z_ONE_SIDED, Z_EXACT = 1.645, 2.576
 
 
 @dataclass(frozen=True)
@@ -64,3 +65,18 @@ def mean_at_least(value: float, limit: float, error: float) -> bool:
 def mean_within(value: float, low: float, high: float, error: float) -> bool:
     """Whether a mean with this standard error is not shown to lie outside two limits."""
     return mean_at_least(value, low, error) and mean_at_most(value, high, error)
+
+
+def mean_equals(value: float, truth: float, error: float) -> bool:
+    """Whether a mean with this standard error is not shown to differ from a truth that has no margin."""
+    return abs(value - truth) <= Z_EXACT * error
+
+
+def with_error(value: float, error: float) -> str:
+    """A mean with its standard error, as the table prints it."""
+    return f"{value:.4f} (SE {error:.4f})"
+
+
+def bias_with_error(value: float, error: float) -> str:
+    """A bias with its sign and its standard error, as the table prints it."""
+    return f"{value:+.4f} (SE {error:.4f})"
