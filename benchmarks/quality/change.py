@@ -175,7 +175,7 @@ def intervals(samples: int) -> Iterator[Finding]:
         yield Finding(
             "T6",
             "sign-flip type I .03-.055 (discrete)",
-            f"n = {n}",
+            f"n = {n}, smallest possible p {2.0 / 2**n:.5f}",
             f"{found.sign_flip:.4f}",
             within(found.sign_flip, 0.03, 0.055, samples),
             n,

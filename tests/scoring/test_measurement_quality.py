@@ -20,8 +20,6 @@ from benchmarks.quality.findings import (
 
 # Their smallest numbers of samples take longer than a default run allows; their simulations have tests of their own.
 DEAR = {"T2", "T14", "T18", "E1", "E2"}
-# The plan names no negative control for these, and their demands hold their own: a refusal, a shift that is found.
-WITHOUT_CONTROL = {"T1", "T2", "T15"}
 
 
 def finding(**changes):
@@ -42,8 +40,8 @@ def test_every_simulated_target_of_the_plan_has_a_study():
 def test_a_study_gives_lines_of_its_target_with_a_control(name):
     found = list(table.STUDIES[name](4))
 
-    assert {line.target for line in found} == {name} if name in WITHOUT_CONTROL else {name, f"{name}-"}
-    assert any(line.control for line in found) == (name not in WITHOUT_CONTROL)
+    assert {line.target for line in found} == {name, f"{name}-"}
+    assert any(line.control for line in found)
     assert all(line.target.endswith("-") for line in found if line.control)
     assert all(line.demand.startswith("control: ") == line.control for line in found)
     assert all(line.figure and line.condition for line in found)
