@@ -157,7 +157,7 @@ def read_table(text: str) -> dict[str, Section]:
     Raises
     ------
     ValueError
-        When the versions differ or a study has no record, so that its rows cannot stand beside new ones.
+        When the versions differ or rows have no record of their study, so that they cannot stand beside new ones.
     """
     if describe_machine() not in text:
         raise ValueError("the table was made with other versions; make the whole table anew")
@@ -166,6 +166,11 @@ def read_table(text: str) -> dict[str, Section]:
         name = record.split(" | ")[0].removeprefix("| ")
         rows = tuple(re.findall(rf"^\| {name}-? \| .*\| (?:\d+|-) \|$", text, re.MULTILINE))
         kept[name] = Section(name, rows, record)
+    recorded = sum(len(section.rows) for section in kept.values())
+    if recorded != len(re.findall(r"^\| [A-Z]\d+-? \| .*\| (?:\d+|-) \|$", text, re.MULTILINE)):
+        raise ValueError(
+            "the table has rows of studies that are not recorded below it; make the whole table anew"
+        )
     return kept
 
 

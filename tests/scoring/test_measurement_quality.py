@@ -133,3 +133,11 @@ def test_rows_made_with_other_versions_are_not_kept():
 
     with pytest.raises(ValueError, match="other versions"):
         table.read_table(text)
+
+
+def test_rows_without_a_record_are_not_kept():
+    third = section("T3", {})
+    text = table.render([third, section("T5", {"target": "T5"})]).replace(third.record, "")
+
+    with pytest.raises(ValueError, match="not recorded"):
+        table.read_table(text)
