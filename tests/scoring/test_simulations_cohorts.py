@@ -129,11 +129,11 @@ def test_direct_likelihood_is_unbiased_at_every_size(n):
 
 def test_the_tipping_point_grows_with_the_finding():
     """T17: the more has changed, the further those who left must lie away."""
-    found = [point for point in tipping_curve(seed=1) if point is not None]
+    found = tipping_curve(seed=1)
 
-    assert len(found) == 4
     assert found == sorted(found)
     assert len(set(found)) == 4
+    assert math.isfinite(found[-1])
 
 
 @pytest.mark.parametrize("k", [1, 2, 3])

@@ -13,6 +13,7 @@ import pandas as pd
 from scipy.stats import t as student
 
 from scoring.change import sign_flip_test
+from scoring.errors import Note
 from scoring.group_change import Structure, group_change
 from scoring.multiplicity import adjust_p
 from scoring.pair_change import pair_change
@@ -20,6 +21,7 @@ from scoring.pair_scores import PairScores
 from scoring.reliable_change import ReliableChange, label_changes, reliable_change, two_sided_p
 from scoring.retest import Reliability, false_positive_rate
 from scoring.shrinkage import growth_slopes, shrink_changes
+from tests.scoring.simulations.monte_carlo import standard_error
 from tests.scoring.simulations.reliability import PILOT, THRESHOLDS
 
 ITEMS = 5
@@ -87,6 +89,7 @@ class IndexFigures:
     closed_form: float
     closed_form_ordinal: float
     power: float
+    power_at_mdc: float
 
     def __str__(self) -> str:
         return (
@@ -104,7 +107,9 @@ def simulate_index(samples: int, n: int, seed: int) -> IndexFigures:
     null = draw_normal(rng, (samples, n), RETEST)
     codes = tuple(wave / ITEMS for wave in draw_pilot(rng, (samples, n)))
     right = reliability(RETEST, 1.0)
-    moved = draw_normal(rng, (samples, n), RETEST, 1.5 * 1.96 * right.sd_difference)
+    mdc = 1.96 * right.sd_difference
+    moved = draw_normal(rng, (samples, n), RETEST, 1.5 * mdc)
+    moved_less = draw_normal(rng, (samples, n), RETEST, mdc)
     return IndexFigures(
         n,
         samples,
@@ -115,18 +120,27 @@ def simulate_index(samples: int, n: int, seed: int) -> IndexFigures:
         false_positive_rate(ALPHA, RETEST),
         false_positive_rate(alpha, retest),
         share(judge(*moved, right)),
+        share(judge(*moved_less, right)),
     )
 
 
 @dataclass(frozen=True)
 class LabelFigures:
-    """T5: false discovery rate of labels in a mixed truth; labelled people in a programme where nobody changes."""
+    """T5: false discovery rate of labels in a mixed truth; labelled people in a programme where nobody changes.
+
+    The naive figures are those of labels without adjustment; errors are Monte-Carlo standard errors over reports.
+    """
 
     samples: int
     rate: float
+    rate_error: float
+    naive_rate: float
+    naive_rate_error: float
     found: float
     null_labelled: float
+    null_error: float
     naive_null: float
+    naive_null_error: float
     agrees: bool
 
     def __str__(self) -> str:
@@ -147,8 +161,12 @@ def simulate_labels(
     size = 2.0 * 1.96 * source.sd_difference * np.where(rng.random(shape) < 0.5, 1.0, -1.0)
     before, after = draw_normal(rng, shape, RETEST)
     after = after + np.where(true, size, 0.0)
-    labelled = benjamini_hochberg((after - before) / source.sd_difference, 0.10)
-    wrong = (labelled & ~true).sum(axis=(1, 2)) / np.maximum(labelled.sum(axis=(1, 2)), 1)
+    index = (after - before) / source.sd_difference
+    labelled = benjamini_hochberg(index, 0.10)
+    wrong, naive_wrong = (
+        (named & ~true).sum(axis=(1, 2)) / np.maximum(named.sum(axis=(1, 2)), 1)
+        for named in (labelled, np.abs(index) > 1.96)
+    )
     sd, retest = pilot_reference()
     codes = tuple(wave / ITEMS for wave in draw_pilot(rng, shape))
     ordinal = reliability(retest, sd)
@@ -166,9 +184,14 @@ def simulate_labels(
     return LabelFigures(
         samples,
         float(wrong.mean()),
+        standard_error(wrong),
+        float(naive_wrong.mean()),
+        standard_error(naive_wrong),
         float((labelled & true).sum() / true.sum()),
         float(null.mean()),
+        standard_error(null),
         float(naive.mean()),
+        standard_error(naive),
         agrees,
     )
 
@@ -238,7 +261,7 @@ def simulate_intervals(samples: int, n: int, seed: int, *, draws: int = 400) -> 
 
 @dataclass(frozen=True)
 class ModelFigures:
-    """T7: false findings for each contrast, bias, and how often the model could be used."""
+    """T7: false findings for each contrast, the largest bias among them with its standard error, and how often the model could be used."""
 
     n: int
     waves: int
@@ -246,6 +269,7 @@ class ModelFigures:
     samples: int
     type_one: dict[str, float]
     bias: float
+    bias_error: float
     used: float
 
     def __str__(self) -> str:
@@ -293,29 +317,43 @@ def simulate_model(
         rejected += last["p"].to_numpy() < 0.05
         estimates.append(last["estimate"].to_numpy())
         used += not result.fallback
+    found = np.array(estimates)
+    means = np.abs(found.mean(axis=0))
     return ModelFigures(
         n,
         waves,
         str(structure),
         samples,
         dict(zip(names, (rejected / samples).tolist(), strict=True)),
-        float(np.abs(np.mean(estimates, axis=0)).max()),
+        float(means.max()),
+        standard_error(found[:, means.argmax()]),
         used / samples,
     )
 
 
 @dataclass(frozen=True)
 class ShrinkageFigures:
-    """T10: error of shrunken and raw changes, coverage of Morris' and of the naive interval, bias in the extreme tenth."""
+    """T10: error of shrunken and raw changes, coverage of Morris' and of the naive interval, bias in the extreme tenth.
+
+    `pooled_rmse` is the error when everybody is given the mean; `warned` the share of samples whose extreme tenth was reported with the
+    warning. Errors are Monte-Carlo standard errors over samples, because people of one sample share its mean and its shrinkage.
+    """
 
     n: int
     spread: float
     samples: int
     rmse: float
     raw_rmse: float
+    pooled_rmse: float
     morris: float
+    morris_error: float
     naive: float
+    naive_error: float
     extreme_bias: float
+    extreme_error: float
+    raw_extreme_bias: float
+    raw_extreme_error: float
+    warned: float
 
     def __str__(self) -> str:
         return (
@@ -324,63 +362,91 @@ class ShrinkageFigures:
         )
 
 
+class ShrinkageTally:
+    """Collects one sample after another; `unit` turns the bias of the extreme tenth into standard deviations of a score."""
+
+    def __init__(self, unit: float) -> None:
+        self.unit = unit
+        self.squares: list[tuple[float, float, float]] = []
+        self.held: list[float] = []
+        self.naive: list[float] = []
+        self.extreme: list[float] = []
+        self.raw_extreme: list[float] = []
+        self.warned = 0
+
+    def add(
+        self,
+        true: np.ndarray,
+        table: pd.DataFrame,
+        mean: float,
+        naive_error: np.ndarray | float,
+        notes: tuple[Note, ...],
+    ) -> None:
+        """Count a sample; the table has columns raw, shrunken, low, high and extreme, the naive error is that of one estimate."""
+        estimates = (table["shrunken"], table["raw"], np.full(len(true), mean))
+        self.squares.append(tuple(float(((estimate - true) ** 2).mean()) for estimate in estimates))
+        self.held.append(float(((table["low"] <= true) & (true <= table["high"])).mean()))
+        self.naive.append(float((np.abs(table["shrunken"] - true) <= 1.96 * naive_error).mean()))
+        # Away from the mean counts as positive in both tails.
+        side = np.sign(table["raw"] - mean)
+        self.extreme.append(float(((table["shrunken"] - true) * side)[table["extreme"]].mean()))
+        self.raw_extreme.append(float(((table["raw"] - true) * side)[table["extreme"]].mean()))
+        self.warned += "shrink.extreme" in {note.code for note in notes}
+
+    def figures(self, n: int, spread: float) -> ShrinkageFigures:
+        """What all samples gave."""
+        samples = len(self.held)
+        rmse, raw, pooled = np.sqrt(np.mean(self.squares, axis=0)).tolist()
+        return ShrinkageFigures(
+            n,
+            spread,
+            samples,
+            rmse,
+            raw,
+            pooled,
+            float(np.mean(self.held)),
+            standard_error(self.held),
+            float(np.mean(self.naive)),
+            standard_error(self.naive),
+            float(np.mean(self.extreme)) * self.unit,
+            standard_error(self.extreme) * self.unit,
+            float(np.mean(self.raw_extreme)) * self.unit,
+            standard_error(self.raw_extreme) * self.unit,
+            self.warned / samples,
+        )
+
+
 def simulate_shrinkage(samples: int, n: int, seed: int, *, spread: float) -> ShrinkageFigures:
     """T10: changes of true spread `spread` (in points, error .57 as in the pilot) of people of one role."""
     rng = np.random.default_rng(seed)
     sd, retest = pilot_reference()
     error = sd**2 * 2.0 * (1.0 - retest)
-    squares, raw_squares, held, naive, extreme = [], [], [], [], []
+    tally = ShrinkageTally(1.0 / sd)
     for _ in range(samples):
         true = 0.2 + spread * rng.normal(size=n)
         found = shrink_changes(pd.Series(true + np.sqrt(error) * rng.normal(size=n)), error)
-        table, B = found.table, found.B
-        assert B is not None
-        squares.append((table["shrunken"] - true) ** 2)
-        raw_squares.append((table["raw"] - true) ** 2)
-        held.append((table["low"] <= true) & (true <= table["high"]))
-        naive.append(np.abs(table["shrunken"] - true) <= 1.96 * np.sqrt(error * (1.0 - B)))
-        # Away from the mean counts as positive in both tails.
-        side = np.sign(table["raw"] - found.mean)
-        extreme.append(((table["shrunken"] - true) * side)[table["extreme"]].mean())
-    return ShrinkageFigures(
-        n,
-        spread,
-        samples,
-        float(np.sqrt(np.mean(squares))),
-        float(np.sqrt(np.mean(raw_squares))),
-        float(np.mean(held)),
-        float(np.mean(naive)),
-        float(np.mean(extreme)) / sd,
-    )
+        assert found.B is not None
+        assert found.mean is not None
+        # The naive interval takes the share as known.
+        tally.add(true, found.table, found.mean, float(np.sqrt(error * (1.0 - found.B))), found.notes)
+    return tally.figures(n, spread)
 
 
 def simulate_growth(samples: int, n: int, seed: int, *, spread: float = 0.02) -> ShrinkageFigures:
-    """T10 for slopes over three waves at weeks 0, 12 and 24."""
+    """T10 for slopes over three waves at weeks 0, 12 and 24; bias over half a year, in standard deviations of a score."""
     rng = np.random.default_rng(seed)
     source = reliability(0.71, 0.76)
     weeks = np.tile([0.0, 12.0, 24.0], n)
     person = pd.Series(np.repeat(np.arange(n), 3))
-    squares, raw_squares, held, extreme = [], [], [], []
+    tally = ShrinkageTally(24.0 / source.sd)
     for _ in range(samples):
         true = 0.02 + spread * rng.normal(size=n)
         level = 3.5 + 0.6 * rng.normal(size=n)
         scores = level[person] + true[person] * weeks + source.sem * rng.normal(size=3 * n)
         found = growth_slopes(pd.Series(scores), person, pd.Series(weeks), source)
         assert found.method == "empirical Bayes"
-        table = found.table.loc[range(n)]
-        squares.append((table["slope"] - true) ** 2)
-        raw_squares.append((table["raw"] - true) ** 2)
-        held.append((table["low"] <= true) & (true <= table["high"]))
-        side = np.sign(table["raw"] - found.mean)
-        extreme.append(((table["slope"] - true) * side)[table["extreme"]].mean())
-    return ShrinkageFigures(
-        n,
-        spread,
-        samples,
-        float(np.sqrt(np.mean(squares))),
-        float(np.sqrt(np.mean(raw_squares))),
-        float(np.mean(held)),
-        float("nan"),
-        # Over half a year, in standard deviations of a score.
-        float(np.mean(extreme)) * 24.0 / source.sd,
-    )
+        assert found.mean is not None
+        table = found.table.loc[range(n)].rename(columns={"slope": "shrunken"})
+        naive = table["raw_se"].to_numpy() * np.sqrt(1.0 - np.minimum(table["B"].to_numpy(), 1.0))
+        tally.add(true, table, found.mean, naive, found.notes)
+    return tally.figures(n, spread)

@@ -5,6 +5,7 @@ functions too, so that both are the same.
 """
 
 import itertools
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,11 +14,13 @@ from scipy.stats import t as student
 
 from scoring.cohort_arms import compare_arms
 from scoring.equivalence import two_one_sided
+from scoring.errors import ScoringError
 from scoring.goals import RHO, goal_attainment
 from scoring.imputation import Imputations, impute_pairs
 from scoring.missing_change import tipping_point
 from scoring.mixed import fit_mixed
 from scoring.skills import skill_verdict
+from tests.scoring.simulations.monte_carlo import standard_error
 
 CHECKED = 3
 
@@ -116,7 +119,7 @@ def simulate_equivalence(samples: int, seed: int, *, n: int, bound: float, true:
 
 @dataclass(frozen=True)
 class SkillFigures:
-    """T16: recalibration recovered, and verdicts."""
+    """T16: recalibration recovered (with its standard error over samples), and verdicts."""
 
     n: int
     gain: float
@@ -125,6 +128,7 @@ class SkillFigures:
     desirability: float
     samples: int
     recovered: float
+    recovered_error: float
     improved: float
     recalibrated: float
     by_then_test: float
@@ -184,6 +188,7 @@ def simulate_skills(
         desirability,
         samples,
         float((then - before).mean()),
+        standard_error((then - before).mean(axis=1)),
         words.count("improved") / samples,
         words.count("recalibrated") / samples,
         float((then_change[1] > 0).mean()),
@@ -200,14 +205,21 @@ def _interval(changes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 @dataclass(frozen=True)
 class MissingFigures:
-    """T17: bias of the mean change in standard deviations of scores."""
+    """T17: bias of the mean change in standard deviations of scores, each with its standard error over samples.
+
+    `refused` counts samples whose roles were observed together too rarely to be imputed; imputation is judged by the others.
+    """
 
     n: int
     samples: int
     share: float
     direct_likelihood: float
+    direct_likelihood_error: float
     completers: float
+    completers_error: float
     imputed: float
+    imputed_error: float
+    refused: int
 
     def __str__(self) -> str:
         return (
@@ -254,7 +266,7 @@ def simulate_missing(
 ) -> MissingFigures:
     """T17: direct likelihood and multiple imputation; completers only are the negative control."""
     rng = np.random.default_rng(seed)
-    shares, reml, completers, mi = [], [], [], []
+    shares, reml, completers, mi, refused = [], [], [], [], 0
     for sample in range(samples):
         _, wide = draw_dropout(rng, n, change)
         later = wide[[f"{role}.T3" for role in ROLES]].to_numpy()
@@ -263,28 +275,37 @@ def simulate_missing(
         reml.append(reml_change(wide))
         completers.append(np.nanmean(later - earlier))
         if imputed:
-            mi.append(imputed_mean_change(wide, sample))
+            try:
+                mi.append(imputed_mean_change(wide, sample))
+            except ScoringError as problem:
+                if problem.code != "imputation.apart":
+                    raise
+                refused += 1
     return MissingFigures(
         n,
         samples,
         float(np.mean(shares)),
         float(np.mean(reml)) - change,
+        standard_error(reml),
         float(np.mean(completers)) - change,
+        standard_error(completers),
         float(np.mean(mi)) - change if imputed else float("nan"),
+        standard_error(mi) if imputed else float("nan"),
+        refused,
     )
 
 
-def tipping_curve(
-    seed: int, *, n: int = 60, raises: tuple[float, ...] = (0.0, 0.1, 0.2, 0.4)
-) -> list[float | None]:
-    """Tipping points of one sample as the later scores of all are raised more and more."""
+def tipping_curve(seed: int, *, n: int = 60, raises: tuple[float, ...] = (0.0, 0.1, 0.2, 0.4)) -> list[float]:
+    """Tipping points of one sample as the later scores of all are raised more and more; 0 where there is nothing to tip yet."""
     _, wide = draw_dropout(np.random.default_rng(seed), n, 0.6)
     made = impute_pairs(wide, seed=seed)
     found = []
     for raised in raises:
         values = made.values.copy()
         values[:, :, [made.columns.index(f"{role}.T3") for role in ROLES]] += raised
-        found.append(tipping_point(_with(made, values), "mentor.TC", "mentor.T3", width=40.0).tipping)
+        point = tipping_point(_with(made, values), "mentor.TC", "mentor.T3", width=40.0)
+        nothing = any(note.code == "missing.nothing" for note in point.notes)
+        found.append(0.0 if nothing else math.inf if point.tipping is None else point.tipping)
     return found
 
 
@@ -296,13 +317,16 @@ def _with(made: Imputations, values: np.ndarray) -> Imputations:
 
 @dataclass(frozen=True)
 class GoalFigures:
-    """T19: mean and standard deviation of T under its own model, and of a T that takes goals for independent."""
+    """T19: mean and standard deviation of T under its own model, and of a T that takes goals for independent, with standard errors."""
 
     k: int
     people: int
     mean: float
+    mean_error: float
     sd: float
+    sd_error: float
     sd_independent: float
+    sd_independent_error: float
 
     def __str__(self) -> str:
         return f"T19 {self.k} goals, {self.people} people: mean {self.mean:.2f}, SD {self.sd:.2f}; with rho 0 SD {self.sd_independent:.2f}"
@@ -319,4 +343,10 @@ def simulate_goals(people: int, seed: int, *, k: int = 3) -> GoalFigures:
     own = rng.choice(levels, size=(people, k), p=chances)
     ratings = pd.DataFrame(np.where(rng.random((people, k)) < np.sqrt(RHO), common, own))
     t, independent = (goal_attainment(ratings, rho=rho).scores["t"] for rho in (RHO, 0.0))
-    return GoalFigures(k, people, float(t.mean()), float(t.std()), float(independent.std()))
+    return GoalFigures(k, people, float(t.mean()), standard_error(t), *_spread(t), *_spread(independent))
+
+
+def _spread(values: pd.Series) -> tuple[float, float]:
+    """Standard deviation and its standard error, by the spread of the squares: ratings on five levels are not normal."""
+    sd = float(values.std())
+    return sd, standard_error((values - values.mean()) ** 2) / (2.0 * sd)

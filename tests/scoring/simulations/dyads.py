@@ -13,6 +13,7 @@ from scipy.stats import t as student
 from scoring.dyads.regressions import regress_pairs
 from scoring.dyads.resemblance import fisher_interval
 from scoring.dyads.surface_fit import CONGRUENCE, CONTRASTS, SURFACE, check_congruence, fit_surface
+from tests.scoring.simulations.monte_carlo import standard_error
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,10 @@ def correlated(rng: np.random.Generator, samples: int, n: int, r: float) -> np.n
 
 @dataclass(frozen=True)
 class EffectFigures:
-    """What R samples of n pairs gave for actor and partner effects (both roles together)."""
+    """What R samples of n pairs gave for actor and partner effects (both roles together).
+
+    The two roles of a sample are alike, so every figure has in `errors` the standard error of its mean over samples.
+    """
 
     n: int
     samples: int
@@ -52,6 +56,7 @@ class EffectFigures:
     partner_coverage: float
     partner_found: float
     actor_without_partner: float
+    errors: Mapping[str, float]
 
     def __str__(self) -> str:
         return (
@@ -68,21 +73,22 @@ def simulate_effects(samples: int, n: int, seed: int, world: PairWorld | None = 
     found = regress_pairs(x, y)
     estimates, errors = found.estimates()[..., 1:], found.errors()[..., 1:]
     truth, reach = np.array([world.actor, world.partner]), student.ppf(0.975, found.df) * errors
-    held = (np.abs(estimates - truth) <= reach).mean(axis=(0, 1))
+    # Samples x effects: both roles of a sample together.
+    held, centre = (np.abs(estimates - truth) <= reach).mean(axis=1), estimates.mean(axis=1) - truth
+    found_partner = (np.abs(estimates[..., 1]) > reach[..., 1]).mean(axis=1)
     centred = x - x.mean(axis=1, keepdims=True)
     alone = (centred * y).sum(axis=1) / (centred**2).sum(axis=1)
-    bias = estimates.mean(axis=(0, 1)) - truth
-    return EffectFigures(
-        n,
-        samples,
-        world,
-        float(bias[0]),
-        float(bias[1]),
-        float(held[0]),
-        float(held[1]),
-        float((np.abs(estimates[..., 1]) > reach[..., 1]).mean()),
-        float(alone.mean()),
-    )
+    by_sample = {
+        "actor_bias": centre[:, 0],
+        "partner_bias": centre[:, 1],
+        "actor_coverage": held[:, 0],
+        "partner_coverage": held[:, 1],
+        "partner_found": found_partner,
+        "actor_without_partner": alone.mean(axis=1),
+    }
+    means = {name: float(values.mean()) for name, values in by_sample.items()}
+    errors = {name: standard_error(values) for name, values in by_sample.items()}
+    return EffectFigures(n, samples, world, **means, errors=errors)
 
 
 @dataclass(frozen=True)
@@ -153,16 +159,21 @@ DIFFERENCE_ONLY = SurfaceWorld({"b0": 3.0, "b1": 0.4, "b2": -0.4})
 
 @dataclass(frozen=True)
 class SurfaceFigures:
-    """What R samples of n pairs gave: surface parameters, claims of congruence, and what difference scores would have claimed."""
+    """What R samples of n pairs gave: surface parameters, claims of congruence, and what difference scores would have claimed.
+
+    `mean_errors` and `discrepancy_error` are standard errors over samples.
+    """
 
     n: int
     samples: int
     truth: Mapping[str, float]
     mean: Mapping[str, float]
+    mean_errors: Mapping[str, float]
     congruence: float
     by_difference: float
     by_absolute_difference: float
     discrepancy_bias: float
+    discrepancy_error: float
 
     def __str__(self) -> str:
         values = ", ".join(f"{name} {self.truth[name]:+.2f} -> {self.mean[name]:+.3f}" for name in SURFACE)
@@ -179,16 +190,18 @@ def simulate_surface(samples: int, n: int, seed: int, world: SurfaceWorld | None
     fit = fit_surface(x, y, z)
     conditions = check_congruence(fit, float(student.ppf(0.975, fit.df)))
     claimed = np.logical_and.reduce([conditions[name] for name in CONGRUENCE])
-    means = fit.surface()[0].mean(axis=0)
+    found, gap = fit.surface()[0], (x - y).mean(axis=1)
     return SurfaceFigures(
         n,
         samples,
         dict(zip(SURFACE, (CONTRASTS @ world.vector()).tolist(), strict=True)),
-        dict(zip(SURFACE, means.tolist(), strict=True)),
+        dict(zip(SURFACE, found.mean(axis=0).tolist(), strict=True)),
+        {name: standard_error(found[:, place]) for place, name in enumerate(SURFACE)},
         float(claimed.mean()),
         _found(x - y, z),
         _found(np.abs(x - y), z),
-        float((x - y).mean() - (world.means[0] - world.means[1])),
+        float(gap.mean() - (world.means[0] - world.means[1])),
+        standard_error(gap),
     )
 
 

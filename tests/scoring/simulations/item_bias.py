@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy.stats import ttest_ind
 
 from scoring.dif import differential_functioning
 
@@ -39,7 +40,10 @@ def draw_groups(
 
 @dataclass(frozen=True)
 class BiasFigures:
-    """Shares of samples in which an item without bias was flagged (a false flag of the scale), and the biased one."""
+    """Shares of samples in which an item without bias was flagged (a false flag of the scale), and the biased one.
+
+    `unmatched` is the share in which a comparison of item means, which knows nothing of the trait, flags an item without bias.
+    """
 
     n: int
     samples: int
@@ -50,6 +54,7 @@ class BiasFigures:
     false_flags: float
     power: float
     log_odds: float
+    unmatched: float
 
     def __str__(self) -> str:
         return (
@@ -70,13 +75,25 @@ def simulate_bias(
 ) -> BiasFigures:
     """T15: false flags per scale, and power where there is a shift."""
     rng = np.random.default_rng(seed)
-    false, found, effects = 0, 0, []
+    false, found, unmatched, effects = 0, 0, 0, []
     for _ in range(samples):
         items, groups = draw_groups(rng, n, shift=shift, unit=unit, impact=impact)
         report = differential_functioning(items, groups, trait=trait)
         false += bool(set(report.flagged) - ({BIASED} if shift else set()))
         found += BIASED in report.flagged
+        fair = items.drop(columns=BIASED) if shift else items
+        p = ttest_ind(fair[groups == 0], fair[groups == 1]).pvalue
+        unmatched += bool(p.min() < 0.01 / items.shape[1])
         effects.append(report.effects.at[(BIASED, "1"), "log_odds"])
     return BiasFigures(
-        n, samples, shift, unit, impact, trait, false / samples, found / samples, float(np.mean(effects))
+        n,
+        samples,
+        shift,
+        unit,
+        impact,
+        trait,
+        false / samples,
+        found / samples,
+        float(np.mean(effects)),
+        unmatched / samples,
     )

@@ -14,10 +14,12 @@ from scipy.special import ndtr
 from scoring.omega import omega_total
 from scoring.one_factor import fit_one_factor
 from scoring.reliability import alpha_statistics
+from tests.scoring.simulations.monte_carlo import standard_error
 
 THRESHOLDS = (-2.0, -1.2, -0.45, 0.75)
 NAMES = tuple(f"i{number}" for number in range(1, 31))
 NODES = 120
+OFF = 0.15
 
 
 @dataclass(frozen=True)
@@ -69,15 +71,20 @@ UNEQUAL = OneFactorWorld((0.85, 0.80, 0.70, 0.60, 0.50))
 
 @dataclass(frozen=True)
 class AlphaFigures:
-    """What R samples of n people gave: mean minus truth, and how often the two intervals held the truth."""
+    """What R samples of n people gave: mean minus truth with its standard error, and how often the two intervals held the truth.
+
+    `off` is how often Feldt's interval held a value .15 below the truth, which it should not.
+    """
 
     n: int
     samples: int
     undefined: int
     truth: float
     bias: float
+    bias_error: float
     feldt: float
     bonett: float
+    off: float
 
     def __str__(self) -> str:
         return (
@@ -98,14 +105,19 @@ def simulate_alpha(samples: int, n: int, seed: int, world: OneFactorWorld = PILO
         samples - len(found),
         truth,
         float(np.mean([result.raw for result in found])) - truth,
+        standard_error([result.raw for result in found]),
         float(np.mean([result.feldt.low <= truth <= result.feldt.high for result in found])),
         float(np.mean([result.bonett.low <= truth <= result.bonett.high for result in found])),
+        float(np.mean([result.feldt.low <= truth - OFF <= result.feldt.high for result in found])),
     )
 
 
 @dataclass(frozen=True)
 class OmegaFigures:
-    """What R samples of n people gave: refusals, mean minus truth, and how often the interval held the truth."""
+    """What R samples of n people gave: refusals, mean minus truth, and how often the interval held the truth.
+
+    `off` is how often the interval held a value .15 below the truth, which it should not.
+    """
 
     n: int
     samples: int
@@ -113,6 +125,7 @@ class OmegaFigures:
     truth: float
     bias: float
     coverage: float
+    off: float
 
     def __str__(self) -> str:
         return (
@@ -144,4 +157,5 @@ def simulate_omega(
         truth,
         float(np.mean([result.value for result in found])) - truth if found else np.nan,
         float(np.mean([result.low <= truth <= result.high for result in found])) if found else np.nan,
+        float(np.mean([result.low <= truth - OFF <= result.high for result in found])) if found else np.nan,
     )
