@@ -11,6 +11,7 @@ from scoring.errors import ScoringError
 from scoring.retest import Reliability
 from scoring.serialize import to_plain
 from scoring.shrinkage import (
+    excess_left,
     growth_slopes,
     morris_variance,
     shrink_changes,
@@ -268,3 +269,22 @@ def test_a_growth_model_that_fails_leaves_the_lines(monkeypatch):
 
     assert result.method == "own line"
     assert "shrink.no_growth" in codes(result)
+
+
+@pytest.mark.parametrize(("n", "simulated"), [(20, 0.199), (40, 0.137), (150, 0.063)])
+def test_the_warning_names_what_is_left_when_nobody_differs(n, simulated):
+    """Simulated in benchmarks/measurement_quality.md (T10, true SD 0), in standard deviations of a score of the pilot model."""
+    sd, retest = 0.76, 0.71
+    error = sd * np.sqrt(2.0 * (1.0 - retest))
+
+    assert excess_left(n, error) / sd == pytest.approx(simulated, abs=0.012)
+    # Control: without the tenth's own height it would be something else.
+    assert excess_left(n, error) / sd != pytest.approx(simulated / 1.75, abs=0.012)
+
+
+def test_the_warning_names_its_number_in_the_unit_of_the_changes():
+    few = shrink_changes(pd.Series(np.arange(40.0)), 1.0)
+    left = next(note.params["left"] for note in few.notes if note.code == "shrink.extreme")
+
+    assert left == pytest.approx(excess_left(40, 1.0))
+    assert excess_left(40, 2.0) == pytest.approx(2.0 * left)

@@ -336,7 +336,7 @@ class ShrinkageFigures:
     """T10: error of shrunken and raw changes, coverage of Morris' and of the naive interval, bias in the extreme tenth.
 
     `pooled_rmse` is the error when everybody is given the mean; `warned` the share of samples whose extreme tenth was reported with the
-    warning. Errors are Monte-Carlo standard errors over samples, because people of one sample share its mean and its shrinkage.
+    warning, `announced` the bias that it names on average. Errors are Monte-Carlo standard errors over samples, because people of one sample share its mean and its shrinkage.
     """
 
     n: int
@@ -354,6 +354,7 @@ class ShrinkageFigures:
     raw_extreme_bias: float
     raw_extreme_error: float
     warned: float
+    announced: float
 
     def __str__(self) -> str:
         return (
@@ -372,7 +373,7 @@ class ShrinkageTally:
         self.naive: list[float] = []
         self.extreme: list[float] = []
         self.raw_extreme: list[float] = []
-        self.warned = 0
+        self.announced: list[float] = []
 
     def add(
         self,
@@ -391,7 +392,7 @@ class ShrinkageTally:
         side = np.sign(table["raw"] - mean)
         self.extreme.append(float(((table["shrunken"] - true) * side)[table["extreme"]].mean()))
         self.raw_extreme.append(float(((table["raw"] - true) * side)[table["extreme"]].mean()))
-        self.warned += "shrink.extreme" in {note.code for note in notes}
+        self.announced += [float(note.params["left"]) for note in notes if note.code == "shrink.extreme"]
 
     def figures(self, n: int, spread: float) -> ShrinkageFigures:
         """What all samples gave."""
@@ -412,7 +413,8 @@ class ShrinkageTally:
             standard_error(self.extreme) * self.unit,
             float(np.mean(self.raw_extreme)) * self.unit,
             standard_error(self.raw_extreme) * self.unit,
-            self.warned / samples,
+            len(self.announced) / samples,
+            float(np.mean(self.announced)) * self.unit if self.announced else 0.0,
         )
 
 
