@@ -20,7 +20,8 @@ def scores(items: list[str], role: str) -> np.ndarray:
     frame = r_data("sim_dyads_a")
     answered = frame[items].notna().sum(axis=1) >= -(-2 * len(items) // 3)
     frame["score"] = frame[items].mean(axis=1).where(answered)
-    return frame[frame["role"] == role].pivot(index="pair", columns="wave", values="score").to_numpy()
+    wide = frame[frame["role"] == role].pivot(index="pair", columns="wave", values="score")
+    return np.asarray(wide.to_numpy())
 
 
 def pairs(values: np.ndarray) -> PairScores:
@@ -129,7 +130,7 @@ class TestGates:
 
     @pytest.mark.parametrize("change", [0.0, 1.0])
     def test_nothing_where_nothing_varies(self, change: float) -> None:
-        assert role_change(np.full((30, 2), 3.0) + [0, change], (0, 1)) is None
+        assert role_change(np.tile([3.0, 3.0 + change], (30, 1)), (0, 1)) is None
 
     def test_nothing_where_everybody_changes_alike(self) -> None:
         start = np.random.default_rng(1).integers(1, 5, size=30).astype(float)
