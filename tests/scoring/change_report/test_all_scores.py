@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scoring.change_report import ChangeReport, render_text
+from scoring.change_report import ChangeOptions, ChangeReport, change_report, render_text
 from scoring.change_report.pictures import change_figures
 from scoring.latent_change import latent_change
 from scoring.reference import find_reference
@@ -48,8 +48,6 @@ def frame() -> pd.DataFrame:
 @pytest.fixture(scope="module")
 def report(frame: pd.DataFrame) -> ChangeReport:
     with_late = make_scale_set({**{s.name: list(s.keys) for s in SCALES.scales}, "late": ["x1", "x2"]}, minimum=1, maximum=5)  # fmt: skip
-    from scoring.change_report import ChangeOptions, change_report
-
     late = frame.assign(
         x1=np.where(frame["wave"] == 2, 3, np.nan), x2=np.where(frame["wave"] == 2, 4, np.nan)
     )
@@ -65,6 +63,7 @@ class TestWords:
         wide = scores(frame, "mentee")
 
         assert role.change is not None
+        assert role.change.mean is not None
         assert role.change.mean == pytest.approx((wide[2] - wide[0]).mean())
         assert role.likelihood is not None
         assert role.mean == role.likelihood.estimate
@@ -175,8 +174,6 @@ class TestLatent:
 
     def test_items_from_a_hundred_on(self) -> None:
         frame = r_data("sim_dyads_a")
-        from scoring.change_report import ChangeOptions, change_report
-
         items = [f"q0{n}" for n in range(1, 6)]
         scale = make_scale_set({"safety": items}, minimum=1, maximum=5)
         found = change_report(frame, scale, ChangeOptions("pair", "role", "wave")).scales["safety"].roles["mentee"].latent  # fmt: skip
@@ -206,8 +203,6 @@ class TestCovariance:
         frame = r_data("sim_dyads_a")
         items = [f"q0{n}" for n in range(1, 6)]
         scale = make_scale_set({"safety": items}, minimum=1, maximum=5, minimum_answered="2/3")
-        from scoring.change_report import ChangeOptions, change_report
-
         frame["half"] = np.where(frame["pair"] <= 75, "first", "second")
         options = ChangeOptions("pair", "role", "wave", cohort="half")
         comparison = change_report(frame, scale, options).cohorts
@@ -266,7 +261,7 @@ class TestObjectives:
     def test_a_wish_for_less_turns_the_direction(self) -> None:
         frame = pairs(30, shift=1.2)
         less, more = (
-            report_on(frame, objectives=(Objective("Goal", ("safety",), wish),)).scorecard
+            report_on(frame, objectives=(Objective("Goal", ("safety",), wish),)).scorecard  # type: ignore[arg-type]
             for wish in ({"safety": "lower"}, {})
         )
 
@@ -310,6 +305,16 @@ class TestNobodyIsShown:
 
         assert not any(name.startswith("pairs") for name in change_figures(report))
         assert "pairs" in opened
+
+    @pytest.mark.parametrize("factor", [25, 1e8])
+    def test_pictures_of_wide_ranges(self, factor: float) -> None:
+        frame = pairs(25)
+        frame[SAFETY] = (frame[SAFETY] - 1) * factor
+        scale = make_scale_set({"safety": SAFETY}, minimum=0, maximum=4 * factor)
+        pictures = change_figures(change_report(frame, scale, ChangeOptions("pair", "role", "wave")))
+
+        # The curve reaches a quarter of the range, not one point of it.
+        assert pictures["power"][0].axes[0].get_xlim()[1] > 0.2 * factor
 
     def test_no_pair_is_named(self, report: ChangeReport, frame: pd.DataFrame) -> None:
         named = {f'"p{n}"' for n in range(4, 60)}  # The items are p1 to p3.
