@@ -84,7 +84,7 @@ def read_likelihood(model: GroupChange, role: str, wave: Hashable, values: Array
     Missing data: every score counts, those of partners too (direct likelihood).
 
     A model with intercepts alone takes changes as equally spread in both roles and over all waves. Where they are not, its tests of the
-    role that differs more reject too often: in 10 % of cases instead of 5 with 30 pairs, three waves and 1.8 times the spread.
+    role that differs more reject too often: in 10 % of cases instead of 5 with 30 pairs, three waves and 1.7 times the error.
     """
     # The role's own model has all its variances free, and loses only what partners tell of each other.
     if model.structure != "unstructured" or (wave, role) not in model.contrasts.index:

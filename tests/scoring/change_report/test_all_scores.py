@@ -145,6 +145,14 @@ class TestSlopes:
         assert all(len(found.table) == 0 for found in report.persons.growth.values())
         assert len(opened.persons.growth["safety mentor"].table) == 60
 
+    def test_text_has_them_where_too_few_have_first_and_last(self) -> None:
+        frame = pairs(24, waves=3)
+        few = report_on(frame[(frame["wave"] < 2) | frame["pair"].isin([f"p{n}" for n in range(6)])])
+
+        assert few.persons.reliable == {}
+        assert few.persons.growth["safety mentor"].mean is not None
+        assert "Slopes over all waves" in render_text(few)
+
     def test_two_waves_have_none(self) -> None:
         assert report_on(pairs(12)).persons.growth == {}
 
