@@ -41,7 +41,7 @@ class LikelihoodChange:
     n_complete : int
         Those with both the first and the last score.
     source : "pairs" or "one role"
-        The model of role and wave that both partners share, or one of this role's scores alone.
+        The model of role and wave that both partners share, where its variances are all free, or one of this role's scores alone.
     confidence : float
     notes : tuple of Note
     """
@@ -77,9 +77,17 @@ def read_likelihood(model: GroupChange, role: str, wave: Hashable, values: Array
     Returns
     -------
     LikelihoodChange or None
-        None where pairs were compared without a mixed model, and where the contrast has no error.
+        None where pairs were compared without a mixed model, where its variances are not all free, and where the contrast has no error.
+
+    Notes
+    -----
+    Missing data: every score counts, those of partners too (direct likelihood).
+
+    A model with intercepts alone takes changes as equally spread in both roles and over all waves. Where they are not, its tests of the
+    role that differs more reject too often: in 10 % of cases instead of 5 with 30 pairs, three waves and 1.7 times the error.
     """
-    if model.method != "mixed model" or (wave, role) not in model.contrasts.index:
+    # The role's own model has all its variances free, and loses only what partners tell of each other.
+    if model.structure != "unstructured" or (wave, role) not in model.contrasts.index:
         return None
     row = model.contrasts.loc[(wave, role)]
     if not (math.isfinite(row["se"]) and row["se"] > 0 and math.isfinite(row["low"])):
@@ -117,15 +125,17 @@ def role_change(
     Returns
     -------
     LikelihoodChange or None
-        None below 20 people with both the first and the last score, where the model does not converge, and where nothing varies.
+        None below 20 people with both the first and the last score, where no model converges, and where nothing varies.
 
     Notes
     -----
     Missing data: every score counts (direct likelihood, valid when scores are missing at random).
 
-    `score ~ wave`, waves as categories with all variances and covariances free where there are 1.5 people for each of them, otherwise
-    with the first and the last wave alone; REML, Kenward-Roger. With complete data and two waves it equals the paired t test.
-    R: `nlme::gls(score ~ wave, correlation = corSymm(form = ~ 1 | person), weights = varIdent(form = ~ 1 | wave))` for the estimate.
+    `score ~ wave`, waves as categories with all variances and covariances free where there are 1.5 people for each of them and the
+    model converges, otherwise with the first and the last wave alone; REML, Kenward-Roger, whose standard error is a little larger
+    than the plain one where scores are missing. With complete data it equals the paired t test.
+    R: `nlme::gls(score ~ wave, correlation = corSymm(form = ~ place | person), weights = varIdent(form = ~ 1 | wave))`, `place` the
+    number of the wave, for the estimate and the plain standard error.
 
     References
     ----------
@@ -136,8 +146,16 @@ def role_change(
     if not allowed(n, "mixed_model"):
         return None
     k = len(waves)
-    if n < _PEOPLE_FOR_EACH * k * (k + 1) / 2:
-        values, k = values[:, [0, -1]], 2
+    found = None
+    if n >= _PEOPLE_FOR_EACH * k * (k + 1) / 2:
+        found = _fit(values, n, confidence)
+    # A wave between with next to no scores leaves its covariances open; the change itself does not need them.
+    return _fit(values[:, [0, -1]], n, confidence) if found is None else found
+
+
+def _fit(values: Array, n: int, confidence: float) -> LikelihoodChange | None:
+    """The change from the first column to the last, all variances and covariances free."""
+    k = values.shape[1]
     person, wave = np.nonzero(~np.isnan(values))
     names = [f"wave {place}" for place in range(k)]
     cells = pd.DataFrame(np.eye(k)[wave], columns=names)

@@ -1,5 +1,6 @@
 """Which items look at a knowledge area, and through which window: read from a `scales.toml`, or from an instrument."""
 
+import math
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -9,7 +10,7 @@ from typing import Any, Final
 from instruments.model import Instrument
 from instruments.parts import ResponseFormat
 from scoring.goals import LEVELS
-from scoring.scale_sets import LISTED, Problem, ProblemsError, ScaleKeys, ScaleSet
+from scoring.scale_sets import LISTED, Problem, ProblemsError, ScaleKeys, ScaleSet, read_scales
 
 WINDOWS: Final = ("direct", "then", "behaviour", "goals")
 _RANGE: Final = "behaviour_range"
@@ -73,9 +74,10 @@ def read_skills(path: Path | str) -> tuple[SkillKeys, ...]:
     Raises
     ------
     ProblemsError
-        `skills.type`, `skills.key`, `skills.items`, `skills.range`, every problem at once.
+        Those of `read_scales`; `skills.type`, `skills.name`, `skills.key`, `skills.items`, `skills.range`, every problem at once.
     """
     path = Path(path)
+    first = read_scales(path).scales[0]
     raw = tomllib.loads(path.read_bytes().decode("utf-8-sig"))
     tables = raw.get("skills", {})
     if not isinstance(tables, dict) or not all(isinstance(table, dict) for table in tables.values()):
@@ -84,7 +86,7 @@ def read_skills(path: Path | str) -> tuple[SkillKeys, ...]:
     problems = [found for name, table in tables.items() for found in _find_problems(name, table, path.name)]
     if problems:
         raise ProblemsError(problems[:LISTED], max(0, len(problems) - LISTED))
-    span = float(raw["minimum"]), float(raw["maximum"])
+    span = first.minimum, first.maximum
     return tuple(_read_skill(name, table, span) for name, table in tables.items())
 
 
@@ -130,7 +132,7 @@ def _read_skill(name: str, table: Mapping[str, Any], span: tuple[float, float]) 
     windows = {
         window: ScaleKeys(
             f"{name} {window}",
-            {entry.lstrip("-").strip(): -1 if entry.startswith("-") else 1 for entry in table[window]},
+            dict(_read_item(entry) for entry in table[window]),
             *spans[window],
             whole=window == "goals",
         )
@@ -138,6 +140,12 @@ def _read_skill(name: str, table: Mapping[str, Any], span: tuple[float, float]) 
         if window in table
     }
     return SkillKeys(name, **windows)
+
+
+def _read_item(entry: str) -> tuple[str, int]:
+    """The item of an entry and its sign, as in `[scales]`."""
+    entry = entry.strip()
+    return (entry[1:].strip(), -1) if entry.startswith("-") else (entry, 1)
 
 
 def _read_span(table: Mapping[str, Any], span: tuple[float, float]) -> tuple[float, float]:
@@ -149,24 +157,39 @@ def _read_span(table: Mapping[str, Any], span: tuple[float, float]) -> tuple[flo
 def _find_problems(name: str, table: Mapping[str, Any], source: str) -> Iterator[Problem]:
     """What is wrong with one table."""
     place = f"{source}: skill {name}"
+    if not name.strip():
+        yield Problem("skills.name", f"{source}: a skill has no name.", f"Write:\n{_EXAMPLE}")
     for key in table:
         if key not in (*WINDOWS, _RANGE):
             yield Problem("skills.key", f"{place} has {key}, which is not known.", f"Write:\n{_EXAMPLE}")
     if "direct" not in table:
         yield Problem("skills.key", f"{place} has no direct rating.", f"Write:\n{_EXAMPLE}")
-    for window in WINDOWS:
-        items = table.get(window, ["item"])
-        fits = isinstance(items, list) and items and all(isinstance(x, str) and x.strip("- ") for x in items)
-        if not fits or len({x.lstrip("-").strip() for x in items}) < len(items):
-            remedy = f'Give a list of column names, each once: {window} = ["item"].'
-            yield Problem("skills.items", f"{place}: {window} is {items!r}.", remedy)
-    if any(isinstance(x, str) and x.startswith("-") for x in table.get("goals", [])):
-        message = f"{place}: a goal cannot be reversed."
-        yield Problem("skills.items", message, "Take the minus sign away; 2 is more than was expected.")
+    yield from _find_items(place, table)
     span = table.get(_RANGE, [0, 1])
     numbers = isinstance(span, list) and all(
-        isinstance(x, int | float) and not isinstance(x, bool) for x in span
+        isinstance(x, int | float) and not isinstance(x, bool) and math.isfinite(x) for x in span
     )
     if not numbers or len(span) != 2 or not span[0] < span[1]:
         message = f"{place}: {_RANGE} is {span!r}."
         yield Problem("skills.range", message, "Give its smallest and largest code, for example [0, 4].")
+
+
+def _find_items(place: str, table: Mapping[str, Any]) -> Iterator[Problem]:
+    """Windows that are no lists of items, and items that would be compared with themselves."""
+    seen: dict[str, str] = {}
+    for window in (window for window in WINDOWS if window in table):
+        items = table[window]
+        fits = isinstance(items, list) and items and all(isinstance(x, str) and x.strip("- ") for x in items)
+        names = [_read_item(entry)[0] for entry in items] if fits else []
+        if not fits or len(set(names)) < len(names):
+            remedy = f'Give a list of column names, each once: {window} = ["item"].'
+            yield Problem("skills.items", f"{place}: {window} is {items!r}.", remedy)
+            continue
+        if window == "goals" and any(_read_item(entry)[1] < 0 for entry in items):
+            message = f"{place}: a goal cannot be reversed."
+            yield Problem("skills.items", message, "Take the minus sign away; 2 is more than was expected.")
+        for item in names:
+            if item in seen:
+                message = f"{place}: {item} stands in {seen[item]} and in {window}."
+                yield Problem("skills.items", message, "Every window needs items of its own.")
+            seen.setdefault(item, window)

@@ -25,10 +25,13 @@ from scoring.tables import ItemTable
 from scoring.waitlist import WaitlistComparison, waitlist_comparison
 
 COMMON: Final = "common"
+_HIDDEN_TOGETHER: Final = 3
 
 _ONE = N_("There is one cohort only, so there is nothing to compare it with.")
 _ORDER = N_("Differences are %(first)s minus %(second)s.")
-_HIDDEN = N_("Cohorts of fewer than %(minimum)d pairs, whose means are not given: %(n)d.")
+_HIDDEN = N_(
+    "Cohorts whose means are not given, since they have fewer than %(minimum)d pairs or would tell of such a cohort: %(n)d."
+)
 _DURING = N_(
     "Cohorts that differ changed differently during the programme; without lots nobody knows because of what."
 )
@@ -241,6 +244,7 @@ def _compare(
     """One outcome in all cohorts."""
     before, after = pair_changes(data, name, outcome)
     change = (after - before)[labels.notna()]
+    outside = int((after - before)[labels.isna()].notna().sum())
     own = labels[labels.notna()].astype(str)
     options, width = data.options, data.scored[name].width
     margin = Margin.for_width(width) if options.margin is None else Margin(options.margin)
@@ -259,7 +263,7 @@ def _compare(
             ),
         )  # fmt: skip
         if found is not None and not options.persons:
-            found = _hide_few_of_arms(found)
+            found = _hide_few_of_arms(found, outside)
         entry = replace(entry, arms=found, verdict=None if found is None else found.verdict)
     elif len(order) == 2 and own.nunique() == 2:
         a, b = (change[own == label] for label in order)
@@ -292,7 +296,7 @@ def _compare(
             "Many cohorts",
             partial(cohort_effects, change, own, confidence=options.confidence, width=width),
         )
-        entry = replace(entry, many=many if many is None or options.persons else _hide_few(many))
+        entry = replace(entry, many=many if many is None or options.persons else _hide_few(many, outside))
     if options.waiting is not None and assigned == "pairs" and data.arms is not None:
         inside = data.arms.notna()
         waiting = attempt(
@@ -311,9 +315,9 @@ def _compare(
     return replace(entry, notes=tuple(notes))
 
 
-def _hide_few(found: ManyCohorts) -> ManyCohorts:
+def _hide_few(found: ManyCohorts, outside: int) -> ManyCohorts:
     """The same without means of cohorts of fewer than five pairs, which would say how these few had changed."""
-    few = (found.table["n"] < minimum_for("cell_mean")).to_numpy()
+    few = _find_few(found.table["n"], outside)
     if not few.any():
         return found
     table = found.table.copy()
@@ -323,11 +327,29 @@ def _hide_few(found: ManyCohorts) -> ManyCohorts:
     return replace(found, table=table, notes=(*kept, note))
 
 
-def _hide_few_of_arms(found: ArmComparison) -> ArmComparison:
+def _hide_few_of_arms(found: ArmComparison, outside: int) -> ArmComparison:
     """The same without means of cohorts of fewer than five pairs."""
     table = found.table.copy()
-    table.loc[(table["n"] < minimum_for("cell_mean")).to_numpy(), "mean"] = np.nan
+    table.loc[_find_few(found.table["n"], outside), "mean"] = np.nan
     return replace(found, table=table)
+
+
+def _find_few(sizes: pd.Series, outside: int) -> np.ndarray:
+    """Which cohorts stay hidden; `outside` counts pairs with a change and without a cohort.
+
+    The change of everybody and the mean over cohorts are given too, so one cohort, or two, could be computed from the others: with a
+    small one the next larger are hidden, until there are three and five pairs in them.
+    """
+    n, least = sizes.to_numpy(), minimum_for("cell_mean")
+    few = n < least
+    if not few.any() and not 0 < outside < least:
+        return few
+    order = np.argsort(n, kind="stable")
+    for place in order:
+        if few.sum() >= _HIDDEN_TOGETHER and n[few].sum() >= least:
+            break
+        few[place] = True
+    return few
 
 
 def _check_arms(cohorts: pd.Series, arms: pd.Series) -> None:

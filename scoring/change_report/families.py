@@ -69,8 +69,7 @@ def claim_name(scale: str, role: str) -> str:
 def _claim(scale: str, role: RoleSection, width: float) -> Claim:
     """A change as a claim, from all scores where they were used; an interval that rests on reference values claims nothing."""
     change, found = role.change, role.likelihood
-    own = change is not None and change.interval_kind == "t"
-    low, high = role.ends if own else (None, None)
+    low, high = role.ends if role.tested else (None, None)
     p = None
     if found is not None:
         p = found.p
@@ -92,7 +91,7 @@ def _judge(scale: str, role: RoleSection, families: FamilyReport) -> RoleSection
     if role.change is None:
         return role
     judged = families.find(claim_name(scale, role.role))
-    verdict = judged.verdict if role.change.interval_kind == "t" else role.change.verdict
+    verdict = judged.verdict if role.tested else role.change.verdict
     return replace(
         role,
         family=judged.family,

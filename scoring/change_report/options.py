@@ -16,6 +16,8 @@ from scoring.skill_sets import SkillKeys
 Assigned = Literal["named", "pairs", "cohorts"]
 
 _SHOWN: Final = 10
+_MOST_WEEKS: Final = 5_200
+_LEAST_WEEKS: Final = 0.01
 
 
 @dataclass(frozen=True)
@@ -159,7 +161,9 @@ def _find_numbers(options: ChangeOptions) -> Iterator[Problem]:
         message = f"margin cannot be {options.margin}."
         yield Problem("changes.option", message, "Give a number of points above 0, for example 0.3.")
     times = options.times
-    if not all(map(math.isfinite, times)) or any(b <= a for a, b in pairwise(times)):
+    # Weeks of another century, or seconds apart, are a slip, and slopes over them overflow.
+    inside = all(abs(time) <= _MOST_WEEKS for time in times)
+    if not inside or any(b - a < _LEAST_WEEKS for a, b in pairwise(times)):
         message = f"times cannot be {listed([f'{time:g}' for time in times])}."
         yield Problem(
             "changes.option", message, "Give the week of each wave, each later than the one before."

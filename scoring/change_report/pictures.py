@@ -31,6 +31,8 @@ _MOST: Final = 12
 _MOST_SPREADS: Final = 8
 _MOST_LINES: Final = 6
 _MOST_ROWS: Final = 24
+# One point of a range of 1 to 5: hardly any programme moves a mean by more.
+_SHARE_OF_RANGE: Final = 4.0
 
 
 def change_figures(report: ChangeReport) -> Pictures:
@@ -188,12 +190,13 @@ def _draw_power(report: ChangeReport) -> Pictures:
     """What the numbers of people could have shown."""
     lines, smallest = [], set()
     for name in (*report.declared.primary, *report.declared.secondary):
-        for role in report.scales[name].roles.values():
+        section = report.scales[name]
+        for role in section.roles.values():
             change = role.change
             if change is None or change.sd_change is None or role.power is None:
                 continue
             curve = power_curve(change.n_used, sd=change.sd_change)
-            inside = curve[curve["effect"] <= 1.0]
+            inside = curve[curve["effect"] <= (section.maximum - section.minimum) / _SHARE_OF_RANGE]
             smallest.add(role.power.smallest)
             lines.append(
                 PowerLine(

@@ -148,8 +148,8 @@ def change_report(
 
     Notes
     -----
-    Missing data: the change of a role is that of those who answered at both waves, the mixed model uses every score there is, and the
-    word of a change rests on it from 20 people on. A statistic that cannot be computed is None and explained by a note.
+    Missing data: the change of a role is that of those who answered at both waves. From 20 of them on its word rests on every score
+    there is: on the mixed model of pairs where all its variances are free, otherwise on a model of the role's own scores. A statistic that cannot be computed is None and explained by a note.
 
     Raises
     ------

@@ -28,6 +28,9 @@ from scoring.report.data import attempt
 # Two items that covary with themselves over time do not tell a factor from what they keep to themselves.
 _ITEMS_OF_A_FACTOR: Final = 3
 
+_COMPLETERS = N_(
+    "No model of all scores could be estimated, so the word rests on the change of those who answered both times."
+)
 _FEW_ITEMS = N_("Fewer than %(minimum)d answered at both waves, so no means are given for: %(items)s.")
 
 
@@ -115,10 +118,16 @@ class RoleSection:
         return (None, None) if self.change is None else (self.change.low, self.change.high)
 
     @property
+    def tested(self) -> bool:
+        """Whether its interval rests on the answers, and not on reference values."""
+        return self.likelihood is not None or (self.change is not None and self.change.interval_kind == "t")
+
+    @property
     def direction(self) -> str | None:
         """Whether it is higher or lower, where that may be said."""
-        if self.likelihood is not None and self.likelihood.estimate != 0:
-            return "higher" if self.likelihood.estimate > 0 else "lower"
+        if self.likelihood is not None:
+            estimate = self.likelihood.estimate
+            return None if estimate == 0 else "higher" if estimate > 0 else "lower"
         return None if self.change is None else self.change.direction
 
 
@@ -218,6 +227,8 @@ def weigh_role(
     if likelihood is None:
         likelihood = role_change(values, labels, confidence=data.options.confidence)
     latent = attempt(notes, "Latent change", partial(_fit_latent, data, name, side, waves[0], waves[-1]))
+    if likelihood is None:
+        notes.append(Note("changes.completers", _COMPLETERS))
     section = replace(section, latent=latent, notes=tuple(notes))
     if likelihood is None:
         return section

@@ -1,7 +1,7 @@
 """People chosen by their baseline: what they did, beside what they would have done without any true change."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import pandas as pd
@@ -29,7 +29,8 @@ class SelectionSection:
     chosen : str or None
         The column that says who; None for those who started in the lower half.
     found : mapping "scale role" -> ExpectedRegression
-        Where 10 or more were chosen and 10 or more were not.
+        Where 10 or more were chosen and 10 or more were not, counting those with both scores; the chosen who have the first alone
+        count in the mean of all and in `n_dropped`, nowhere else.
     notes : tuple of Note
     """
 
@@ -52,7 +53,10 @@ def examine_selection(data: ChangeData) -> SelectionSection:
             before, after = (data.series(name, side, wave)[0] for wave in (waves[0], waves[-1]))
             chosen = before < before.median() if data.chosen is None else data.chosen[role].astype(bool)
             both = before.notna() & after.notna()
-            smaller = min(int((both & chosen).sum()), int((both & ~chosen).sum()))
+            # Expected and found change are of the same people, so a few who left cannot be told from the difference of two means.
+            left = int((chosen & before.notna() & ~both).sum())
+            chosen, others = chosen & both, both & ~chosen
+            smaller = min(int(chosen.sum()), int(others.sum()))
             if not allowed(smaller, "mean_change"):
                 few.append(f"{name} {role}")
                 continue
@@ -63,7 +67,7 @@ def examine_selection(data: ChangeData) -> SelectionSection:
                 source = find_reference(name, role)
                 named = {"provenance": source.provenance, "version": source.version}
                 notes.append(Note("selection.reference", _REFERENCE, named))
-                found[f"{name} {role}"] = regression
+                found[f"{name} {role}"] = replace(regression, n_dropped=left)
     if few and (found or column is not None):
         notes.append(
             Note("selection.few", _FEW, {"minimum": minimum_for("mean_change"), "cells": ", ".join(few)})

@@ -1,7 +1,7 @@
 """Knowledge areas of a change report, role by role: behaviour, direct rating, then-test and goals side by side."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -10,6 +10,7 @@ import pandas as pd
 from instruments.errors import N_
 from scoring.change_report.data import ChangeData
 from scoring.errors import Note
+from scoring.gates import gate_for, minimum_for
 from scoring.goals import GoalAttainment, goal_attainment
 from scoring.reference import find_reference
 from scoring.report.data import attempt
@@ -18,6 +19,8 @@ from scoring.scales import score_scale
 from scoring.skill_sets import SkillKeys
 from scoring.skills import SkillGain, skill_gain
 
+_PARTS = N_("One of the three ratings is missing for fewer than %(minimum)d people, who are left out of all three: %(n)d.")  # fmt: skip
+_APART = N_("Too few have all three ratings, and %(n)d lack one of them, so the then-test is not shown.")
 _UNASKED = N_("%(role)s: rated at fewer than two waves, so nothing is said of: %(skills)s.")
 
 
@@ -72,11 +75,15 @@ def _gain(
     role = data.roles[side]
     then = {} if skill.then is None else _by_wave(data, skill.then, side)
     behaviour = {} if skill.behaviour is None else _by_wave(data, skill.behaviour, side)
+    before, after, seen = direct[first], direct[last], then.get(last)
+    notes: list[Note] = []
+    if seen is not None and not data.options.persons:
+        before, after, seen = _leave_out_few(before, after, seen, notes)
     acted = (min(behaviour), max(behaviour)) if len(behaviour) > 1 else None
-    return skill_gain(
-        direct[first],
-        direct[last],
-        then=then.get(last),
+    gain = skill_gain(
+        before,
+        after,
+        then=seen,
         behaviour_before=behaviour[acted[0]] if acted else None,
         behaviour_after=behaviour[acted[1]] if acted else None,
         goals=_goals(data, skill.goals, side),
@@ -85,6 +92,25 @@ def _gain(
         width=skill.direct.maximum - skill.direct.minimum,
         behaviour_width=4.0 if skill.behaviour is None else skill.behaviour.maximum - skill.behaviour.minimum,
     )
+    return replace(gain, notes=(*gain.notes, *notes))
+
+
+def _leave_out_few(
+    before: pd.Series, after: pd.Series, then: pd.Series, notes: list[Note]
+) -> tuple[pd.Series, pd.Series, pd.Series | None]:
+    """The three ratings without the few who lack one: then-change plus recalibration is the direct change, so theirs could be computed."""
+    given = before.notna().astype(int) + after.notna() + then.notna()
+    whole, n = given == 3, int((given == 2).sum())
+    if not 0 < n < minimum_for("cell_mean"):
+        return before, after, then
+    params: dict[str, str | int | float] = {"n": n, "minimum": minimum_for("cell_mean")}
+    rated = int((before.notna() & after.notna()).sum())
+    if gate_for(int(whole.sum())).name == gate_for(rated).name:
+        notes.append(Note("skills.parts", _PARTS, params))
+        return before.where(whole), after.where(whole), then.where(whole)
+    # Fewer people would close a gate for the direct change, which is the older question.
+    notes.append(Note("skills.apart", _APART, params))
+    return before, after, None
 
 
 def _by_wave(data: ChangeData, keys: ScaleKeys, side: int) -> dict[int, pd.Series]:

@@ -241,8 +241,10 @@ def growth_lines(section: PersonSection) -> list[str]:
 
 def person_lines(section: PersonSection) -> list[str]:
     """How many changed beyond fluctuation, beside what chance would give."""
+    growth = growth_lines(section)
     if not section.reliable:
-        return []
+        # Slopes need two scores of any waves, so there may be some where too few have the first and the last.
+        return [*note_lines(section.notes), *growth] if growth else []
     names, rows, notes = [], [], []
     for key, found in section.reliable.items():
         shrunken = section.shrunken.get(key)
@@ -261,4 +263,4 @@ def person_lines(section: PersonSection) -> list[str]:
         lines += ["", *paragraph(f"Labels over {labels.n_used} comparisons: {labels.n_labelled}.")]
         notes += labels.notes
     lines += note_lines([*section.notes, *notes])
-    return [*lines, *growth_lines(section)]
+    return [*lines, *growth]

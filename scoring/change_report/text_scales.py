@@ -92,7 +92,7 @@ def _role_lines(role: RoleSection) -> list[str]:
         said = f"Changed during the programme by {signed(role.mean)} points on average"
         low, high = role.ends
         if low is not None:
-            rests = "" if change.interval_kind == "t" else ", resting on reference values"
+            rests = "" if role.tested else ", resting on reference values"
             said += f" ({change.confidence:.0%} interval {ends(low, high)}{rests})"
         lines += paragraph(f"{said}: {verdict_words(role.verdict, role.direction)}.")
     if role.likelihood is not None:

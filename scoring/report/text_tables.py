@@ -51,14 +51,16 @@ def interval(low: Any, high: Any, form: Callable[[Any], str] = share) -> str:
 
 def heading(text: str, level: int = 1) -> list[str]:
     """A title with a line below it and space around it."""
-    return ["", text, ("=" if level == 1 else "-") * min(len(text), WIDTH), ""]
+    # Names that others chose stand in titles, and may hold line breaks or be longer than a line.
+    text = shorten(text, WIDTH)
+    return ["", text, ("=" if level == 1 else "-") * len(text), ""]
 
 
 def paragraph(text: str, *, indent: str = "", bullet: str = "") -> list[str]:
     """Text folded at the width; a bullet hangs before its first line."""
     hanging = indent + " " * len(bullet)
     return textwrap.wrap(
-        " ".join(text.split()), WIDTH, initial_indent=indent + bullet, subsequent_indent=hanging,
+        _printable(text), WIDTH, initial_indent=indent + bullet, subsequent_indent=hanging,
         break_long_words=False, break_on_hyphens=False,
     )  # fmt: skip
 
@@ -119,9 +121,14 @@ def _line(name: str, cells: Sequence[str], widths: Sequence[int]) -> str:
     ).rstrip()
 
 
+def _printable(text: str) -> str:
+    """Text on one line, without letters that steer a terminal or turn the direction of reading."""
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
+
+
 def shorten(text: str, width: int) -> str:
     """A name on one line of at most so many letters; its end is kept, for names often differ there alone."""
-    text = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
+    text = _printable(text)
     tail = width // 2 - 1
     return text if len(text) <= width else f"{text[: width - tail - 1]}…{text[-tail:]}"
 

@@ -111,6 +111,98 @@ def test_one_pair(run: Run) -> None:
     assert "There is no pair 99." in run("answers.csv", *COLUMNS, "--only-pair", "99", status=1).output
 
 
+SKILLED = 'minimum = 1\nmaximum = 5\n[scales]\ntrust = ["a", "b", "-c"]\n[skills.digital]\ndirect = ["d"]\nbehaviour = ["e"]\n'
+
+
+class TestNewOptions:
+    def test_times_chosen_and_objectives_reach_the_report(self, run: Run, tmp_path: Path) -> None:
+        lines = (tmp_path / "answers.csv").read_text(encoding="utf-8").splitlines()
+        low = ["low", *("yes" if int(line.split(",")[0][1:]) < 12 else "no" for line in lines[1:])]
+        table = "\n".join(f"{line},{word}" for line, word in zip(lines, low, strict=True))
+        (tmp_path / "chosen.csv").write_text(table, encoding="utf-8")
+        arguments = (
+            "chosen.csv", *COLUMNS, "--times=-1,11.5", "--chosen", "low", "--objective", "Trust = and 100% more=trust,-safety",
+            "--objective", "Safety=safety",
+        )  # fmt: skip
+        report = json.loads(run(*arguments, "--json", "-").stdout)
+        text = run(*arguments).stdout
+
+        assert report["meta"]["options"]["times"] == [-1.0, 11.5]
+        assert report["selection"]["chosen"] == "low"
+        assert report["selection"]["found"]["trust junior"]["n_used"] == 12
+        first, second = report["scorecard"]["objectives"]
+        assert first["objective"] == {
+            "name": "Trust = and 100% more", "scales": ["trust", "safety"], "wishes": {"safety": "lower"},
+        }  # fmt: skip
+        assert second["objective"]["wishes"] == {}
+        assert "Trust = and 100% more: moved" in text
+        assert "Who was chosen by the baseline" in text
+
+    def test_skills_of_the_file(self, run: Run, tmp_path: Path) -> None:
+        (tmp_path / "skills.toml").write_bytes(b"\xef\xbb\xbf" + SKILLED.encode())
+        text = run("answers.csv", "--scales", "skills.toml", *COLUMNS[2:]).stdout
+
+        assert "digital, junior, 0 to 1" in text
+        assert "what is done" in text
+
+    def test_a_file_without_skills_has_none(self, run: Run) -> None:
+        assert json.loads(run("answers.csv", *COLUMNS, "--json", "-").stdout)["skills"] is None
+
+    @pytest.mark.parametrize(
+        ("arguments", "said"),
+        [
+            (("--times", "0,soon"), "--times soon: write the week of each wave as a number"),
+            (("--objective", "Trust"), "--objective Trust: write NAME=SCALE,SCALE"),
+            (("--objective", "=trust"), "write NAME=SCALE,SCALE"),
+            (("--objective", "Trust="), "write NAME=SCALE,SCALE"),
+            (("--objective", "Trust=,"), "write NAME=SCALE,SCALE"),
+        ],
+    )
+    def test_what_is_written_wrongly(self, run: Run, arguments: tuple[str, ...], said: str) -> None:
+        assert said in run("answers.csv", *COLUMNS, *arguments, status=2).output
+
+    @pytest.mark.parametrize(
+        ("arguments", "said"),
+        [
+            (("--times", "0,inf"), "times cannot be 0, inf."),
+            (("--times", "nan,1"), "times cannot be nan, 1."),
+            (("--times", "4,0"), "each later than the one before"),
+            (("--times", "0"), "There are 1 times for 2 waves"),
+            (("--times", "0,1,2"), "There are 3 times for 2 waves"),
+            (("--chosen", "nowhere"), "Column nowhere of answers.csv is missing."),
+            (("--chosen", "site"), "is neither yes nor no"),
+            (("--chosen", "a"), "Column a is an item of a scale and says who or when."),
+            (("--objective", "100%=hope"), "The objective 100% names hope, which is no scale here."),
+            (("--objective", "A=trust,-trust"), "one scale twice"),
+            (("--objective", "A=-"), "which is no scale here"),
+            (("--objective", "A=trust", "--objective", "A=safety"), "two of the same name"),
+            (tuple(f"--objective={n}=trust" for n in range(6)), "There are 6 objectives"),
+        ],
+    )
+    def test_what_cannot_be(self, run: Run, arguments: tuple[str, ...], said: str) -> None:
+        assert said in run("answers.csv", *COLUMNS, *arguments, status=1).output
+
+    @pytest.mark.parametrize(
+        ("skills", "said"),
+        [
+            ("[skills.digital]\ndirect = 3\n", "skill digital: direct is 3."),
+            ('[skills.digital]\ndirect = ["z"]\n', "Column z of answers.csv is missing."),
+            ('[skills.digital]\ndirect = ["d"]\ngoals = ["f"]\n', "is outside -2 to 2"),
+            ('[skills.digital]\ndirect = ["d"]\ngoals = 5\n', "goals is 5."),
+        ],
+    )
+    def test_skills_that_cannot_be(self, run: Run, tmp_path: Path, skills: str, said: str) -> None:
+        scales = 'minimum = 1\nmaximum = 5\n[scales]\ntrust = ["a", "b", "-c"]\n'
+        (tmp_path / "scales.toml").write_text(scales + skills, encoding="utf-8")
+
+        assert said in run("answers.csv", *COLUMNS, status=1).output
+
+    def test_one_pair_with_all_of_them(self, run: Run) -> None:
+        text = run("answers.csv", *COLUMNS, "--only-pair", "p3", "--objective", "A=trust", "--times", "0,12").stdout  # fmt: skip
+
+        assert text.startswith("Pair p3\n")
+
+
 class TestRefusals:
     @pytest.mark.parametrize(
         ("arguments", "said"),
