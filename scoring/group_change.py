@@ -37,6 +37,10 @@ _FALLEN_BACK = N_(
 _SIMPLER = N_(
     "The covariances of a pair's scores cannot all be told apart, so the model has a simpler structure."
 )
+_EQUAL = N_(
+    "So few pairs cannot tell how widely each role spreads at each wave, so the model takes both roles and all waves alike: where one role "
+    "varies more, its intervals here are too narrow and the other's too wide."
+)
 _BASE = N_("Changes are counted from wave %(wave)s.")
 
 
@@ -160,6 +164,8 @@ def group_change(
     for choice in dict.fromkeys((wanted, "occasions") if structure == "auto" else (wanted,)):
         model, reason = _fit(scores, choice, degrees_of_freedom)
         if model is not None:
+            if choice != "unstructured":
+                tried.append(Note("change.equal_spread", _EQUAL))
             return _by_model(scores, model, choice, confidence, tuple(tried))
         tried = [Note("change.simpler", _SIMPLER)]
     fallen = Note("change.fallback", _FALLEN_BACK, {"reason": reason})

@@ -38,6 +38,9 @@ each answer are as in `viceversa analyse`.
 With --instrument a scale is compared only between waves that ask all of its questions in the same words: what people expected
 before they met is no starting value. FILE may be answers_long.csv of a data package.
 
+The report is for those who may read the answers: from several of its numbers together single answers can be worked out where few
+people missed a wave. What others may see is a release.
+
 Below 5 pairs only counts are given, below 10 no direction and no test, from 20 on mixed models. Families of comparisons, the
 smallest change that matters, objectives and the order of the waves are declared here, before the answers are looked at. Knowledge
 areas are tables [skills.NAME] of SCALES.TOML, with direct, then, behaviour and goals.

@@ -126,6 +126,14 @@ class ChangeData:
             masked(found.exact[:, side, wave], np.isnan(values), self.pairs), found.multiplier
         )
 
+    def first_and_last(self) -> Iterator[tuple[str, int, pd.Series, pd.Series]]:
+        """Scale, side, and the scores of its first and last wave by pair, wherever there are two waves."""
+        for name, found in self.scored.items():
+            for side in (0, 1):
+                waves = found.waves_of(side)
+                if len(waves) > 1:
+                    yield name, side, *(self.series(name, side, wave)[0] for wave in (waves[0], waves[-1]))
+
     def pair_scores(self, scale: str) -> PairScores | None:
         """The scores of both sides at the waves that both have, None where they share fewer than two."""
         found = self.scored[scale]

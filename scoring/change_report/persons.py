@@ -60,29 +60,25 @@ def analyse_persons(data: ChangeData) -> PersonSection:
     """Return the changes of single persons on every scale, role by role."""
     notes = [Note("persons.research", RESEARCH)]
     found: dict[str, ReliableChange] = {}
-    for name, scored in data.scored.items():
-        for side, role in enumerate(data.roles):
-            waves = scored.waves_of(side)
-            if len(waves) < 2:
-                continue
-            before, after = (data.series(name, side, wave)[0] for wave in (waves[0], waves[-1]))
-            if not allowed(int((before.notna() & after.notna()).sum()), "mean_change"):
-                continue
-            reference = find_reference(name, role)
-            given = weeks_between(data, waves[0], waves[-1])
-            weeks = given or reference.interval_weeks
-            if given is None:
-                notes.append(Note("persons.weeks", _WEEKS, {"weeks": weeks}))
-            change = attempt(
-                notes,
-                f"Reliable change of {role}, {name}",
-                partial(
-                    reliable_change, before, after, reference,
-                    interval_weeks=weeks, width=scored.width, confidence=data.options.confidence,
-                ),
-            )  # fmt: skip
-            if change is not None:
-                found[f"{name} {role}"] = change
+    for name, side, before, after in data.first_and_last():
+        role, waves = data.roles[side], data.scored[name].waves_of(side)
+        if not allowed(int((before.notna() & after.notna()).sum()), "mean_change"):
+            continue
+        reference = find_reference(name, role)
+        given = weeks_between(data, waves[0], waves[-1])
+        weeks = given or reference.interval_weeks
+        if given is None:
+            notes.append(Note("persons.weeks", _WEEKS, {"weeks": weeks}))
+        change = attempt(
+            notes,
+            f"Reliable change of {role}, {name}",
+            partial(
+                reliable_change, before, after, reference,
+                interval_weeks=weeks, width=data.scored[name].width, confidence=data.options.confidence,
+            ),
+        )  # fmt: skip
+        if change is not None:
+            found[f"{name} {role}"] = change
     shrunken = _shrink(data, found, notes)
     growth = _grow(data, notes)
     labels = attempt(notes, "Labels", partial(_label, data, found)) if found else None

@@ -32,6 +32,10 @@ PACKAGES: Final = ("viceversa", "numpy", "scipy", "pandas", "pingouin")
 _WORDING = N_(
     "Whatever is said to have moved changed during the programme; without lots or a group that waited nobody knows because of what."
 )
+_READERS = N_(
+    "For those who may read the answers themselves: several numbers of this report together can tell what one to four people answered, "
+    "for instance where so few missed a wave. What others may see is a release."
+)
 
 
 @dataclass(frozen=True)
@@ -149,7 +153,8 @@ def change_report(
     Notes
     -----
     Missing data: the change of a role is that of those who answered at both waves. From 20 of them on its word rests on every score
-    there is: on the mixed model of pairs where all its variances are free, otherwise on a model of the role's own scores. A statistic that cannot be computed is None and explained by a note.
+    there is: on the mixed model of pairs where all its variances are free, otherwise on a model of the role's own scores. A statistic
+    that cannot be computed is None and explained by a note.
 
     Raises
     ------
@@ -172,7 +177,9 @@ def change_report(
         selection=found[_SELECTION],
         persons=found[_PERSONS],
         wording="changed during",
-        notes=unique_notes((*data.notes, Note("changes.wording", _WORDING))),
+        notes=unique_notes(
+            (*data.notes, Note("changes.wording", _WORDING), Note("changes.readers", _READERS))
+        ),
     )
 
 

@@ -45,29 +45,25 @@ def examine_selection(data: ChangeData) -> SelectionSection:
     notes = [Note("selection.lower", _LOWER) if column is None else Note("selection.given", _GIVEN, {"column": column})]  # fmt: skip
     found: dict[str, ExpectedRegression] = {}
     few = []
-    for name, scored in data.scored.items():
-        for side, role in enumerate(data.roles):
-            waves = scored.waves_of(side)
-            if len(waves) < 2:
-                continue
-            before, after = (data.series(name, side, wave)[0] for wave in (waves[0], waves[-1]))
-            chosen = before < before.median() if data.chosen is None else data.chosen[role].astype(bool)
-            both = before.notna() & after.notna()
-            # Expected and found change are of the same people, so a few who left cannot be told from the difference of two means.
-            left = int((chosen & before.notna() & ~both).sum())
-            chosen, others = chosen & both, both & ~chosen
-            smaller = min(int(chosen.sum()), int(others.sum()))
-            if not allowed(smaller, "mean_change"):
-                few.append(f"{name} {role}")
-                continue
-            regression = attempt(
-                notes, f"Selection, {name} {role}", partial(_regress, data, name, role, before, after, chosen)
-            )
-            if regression is not None:
-                source = find_reference(name, role)
-                named = {"provenance": source.provenance, "version": source.version}
-                notes.append(Note("selection.reference", _REFERENCE, named))
-                found[f"{name} {role}"] = replace(regression, n_dropped=left)
+    for name, side, before, after in data.first_and_last():
+        role = data.roles[side]
+        picked = before < before.median() if data.chosen is None else data.chosen[role].astype(bool)
+        both = before.notna() & after.notna()
+        # Expected and found change are of the same people, so a few who left cannot be told from the difference of two means.
+        left = int((picked & before.notna() & ~both).sum())
+        chosen = picked & both
+        smaller = min(int(chosen.sum()), int((both & ~picked).sum()))
+        if not allowed(smaller, "mean_change"):
+            few.append(f"{name} {role}")
+            continue
+        regression = attempt(
+            notes, f"Selection, {name} {role}", partial(_regress, data, name, role, before, after, chosen)
+        )
+        if regression is not None:
+            source = find_reference(name, role)
+            named = {"provenance": source.provenance, "version": source.version}
+            notes.append(Note("selection.reference", _REFERENCE, named))
+            found[f"{name} {role}"] = replace(regression, n_dropped=left)
     if few and (found or column is not None):
         notes.append(
             Note("selection.few", _FEW, {"minimum": minimum_for("mean_change"), "cells": ", ".join(few)})

@@ -32,13 +32,13 @@ class SkillSection:
     ----------
     skills : mapping skill -> mapping role -> SkillGain
         Roles that rated the area at two waves.
-    waves : mapping "skill role" -> (str, str)
+    waves : mapping skill -> mapping role -> (str, str)
         The first and the last wave of the direct rating.
     notes : tuple of Note
     """
 
     skills: Mapping[str, Mapping[str, SkillGain]]
-    waves: Mapping[str, tuple[str, str]]
+    waves: Mapping[str, Mapping[str, tuple[str, str]]]
     notes: tuple[Note, ...]
 
 
@@ -48,7 +48,7 @@ def analyse_skills(data: ChangeData) -> SkillSection | None:
         return None
     notes: list[Note] = []
     skills: dict[str, dict[str, SkillGain]] = {}
-    waves: dict[str, tuple[str, str]] = {}
+    waves: dict[str, dict[str, tuple[str, str]]] = {}
     unasked: dict[str, list[str]] = {}
     for skill in data.options.skills:
         for side, role in enumerate(data.roles):
@@ -62,7 +62,7 @@ def analyse_skills(data: ChangeData) -> SkillSection | None:
             )
             if gain is not None:
                 skills.setdefault(skill.name, {})[role] = gain
-                waves[f"{skill.name} {role}"] = (data.waves[first], data.waves[last])
+                waves.setdefault(skill.name, {})[role] = (data.waves[first], data.waves[last])
     for role, names in unasked.items():
         notes.append(Note("skills.unasked", _UNASKED, {"role": role, "skills": ", ".join(names)}))
     return SkillSection(skills, waves, tuple(notes))

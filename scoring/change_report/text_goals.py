@@ -33,7 +33,7 @@ def skill_lines(section: SkillSection | None) -> list[str]:
     lines: list[str] = []
     for name, roles in section.skills.items():
         for role, gain in roles.items():
-            first, last = section.waves[f"{name} {role}"]
+            first, last = section.waves[name][role]
             lines += [*heading(f"{name}, {role}, {first} to {last}", 2), *_gain_lines(gain)]
     return [*lines, *note_lines(section.notes)]
 

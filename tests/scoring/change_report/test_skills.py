@@ -55,7 +55,7 @@ class TestWindows:
 
     def test_the_waves_are_those_of_the_direct_rating(self, improved: ChangeReport) -> None:
         assert improved.skills is not None
-        assert improved.skills.waves == {"digital mentor": ("0", "2"), "digital mentee": ("0", "2")}
+        assert improved.skills.waves == {"digital": {"mentor": ("0", "2"), "mentee": ("0", "2")}}
 
     def test_a_then_test_at_an_earlier_wave_is_none(self) -> None:
         frame = pairs(12, waves=3, rated=0.8)
