@@ -10,13 +10,14 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cache, partial
+from types import SimpleNamespace
 from unittest import mock
 
 import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from scoring.change_report import ChangeReport, render_text
+from scoring.change_report import ChangeReport, change_report, render_text
 from scoring.change_report import scales as change_scales
 from scoring.change_report.cohorts import compare_data
 from scoring.change_report.data import ChangeData, prepare_changes
@@ -38,7 +39,12 @@ WEEKS = 12
 CLAIMS = tuple((name, role) for name in PRIMARY for role in ROLES)
 WORDS = ("moved", "not shown", "equivalent", "too few")
 # Parts of a scale's section that take time and say nothing about its words.
-_BESIDE = ("compare_partners", "state_power")
+_BESIDE = {
+    "compare_partners": None,
+    "pair_change": None,
+    "state_power": None,
+    "compare_anchors": SimpleNamespace(items=()),
+}
 # Sentences that would take a missing finding for a finding. "No proof that nothing changed" says the opposite and may stand.
 _FORBIDDEN = re.compile(
     r"no effects?\b|without effect|no changes?\b|no difference|did not (?:change|move)|has not (?:changed|moved)|unchanged|"
@@ -66,8 +72,8 @@ def judge_programme(frame: pd.DataFrame, world: World) -> dict[tuple[str, str], 
 def analyse_primary(data: ChangeData) -> Mapping[str, ScaleChangeSection]:
     """The primary scales with their words; what stands beside a word and has no part in it is passed over."""
     with ExitStack() as stack:
-        for name in _BESIDE:
-            stack.enter_context(mock.patch.object(change_scales, name, return_value=None))
+        for name, nothing in _BESIDE.items():
+            stack.enter_context(mock.patch.object(change_scales, name, return_value=nothing))
         sections, _ = judge_report(data, {name: analyse_scale(data, name) for name in PRIMARY})
     return sections
 
@@ -91,6 +97,17 @@ def read_words(sections: Mapping[str, ScaleChangeSection]) -> dict[tuple[str, st
 def find_forbidden(report: ChangeReport) -> list[str]:
     """Sentences of the printed report that say that there was no effect."""
     return _FORBIDDEN.findall(" ".join(render_text(report).split()))
+
+
+def count_forbidden(samples: int, seed: int, world: World) -> int:
+    """Number of whole reports, printed as text, with any such sentence."""
+    return sum(map_seeds(partial(_print_one, world=world), spawn_seeds(seed, samples)))
+
+
+def _print_one(seed: Seed, world: World) -> bool:
+    """Whether the report of one programme has any."""
+    frame = draw_programme(np.random.default_rng(seed), world)
+    return bool(find_forbidden(change_report(frame, SCALES, world.options)))
 
 
 @dataclass(frozen=True)
@@ -231,7 +248,8 @@ def simulate_sides(samples: int, seed: int, world: World, *, n_jobs: int | None 
     )
     table = np.array(found, dtype=float)
     error = float(table[:, 0].std(ddof=1) / np.sqrt(samples))
-    return SideFigures(world, samples, *(float(mean) for mean in table.mean(axis=0)), error)
+    labelled, adjusted, naive, moved = map(float, table.mean(axis=0))
+    return SideFigures(world, samples, labelled, adjusted, naive, moved, error)
 
 
 def _examine_one(

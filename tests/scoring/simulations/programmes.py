@@ -210,7 +210,7 @@ def _draw_factors(rng: np.random.Generator, n: int, cohort: np.ndarray, world: W
             common = rng.normal(size=(n, people, *waves, 1))
             own = rng.normal(size=(n, people, *waves, len(SIZES)))
             parts.append(np.sqrt(world.general) * common + np.sqrt(1.0 - world.general) * own)
-        return np.sqrt(world.partner) * parts[0] + np.sqrt(1.0 - world.partner) * parts[1]
+        return np.asarray(np.sqrt(world.partner) * parts[0] + np.sqrt(1.0 - world.partner) * parts[1])
 
     k = len(world.waves)
     factors = np.sqrt(TRAIT) * alike(1) + np.sqrt(1.0 - TRAIT) * alike(k)
