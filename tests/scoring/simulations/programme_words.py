@@ -5,6 +5,7 @@ family are made; a test shows that the whole report says the same.
 """
 
 import re
+import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -18,7 +19,6 @@ import pandas as pd
 from scipy.stats import norm
 
 from scoring.change_report import ChangeReport, change_report, render_text
-from scoring.change_report import scales as change_scales
 from scoring.change_report.cohorts import compare_data
 from scoring.change_report.data import ChangeData, prepare_changes
 from scoring.change_report.families import judge_report
@@ -38,11 +38,12 @@ from tests.scoring.simulations.programmes import (
 WEEKS = 12
 CLAIMS = tuple((name, role) for name in PRIMARY for role in ROLES)
 WORDS = ("moved", "not shown", "equivalent", "too few")
-# Parts of a scale's section that take time and say nothing about its words.
+# Parts of a scale's section that take time and say nothing about its words; they may live in any file of the report.
 _BESIDE = {
     "compare_partners": None,
     "pair_change": None,
     "state_power": None,
+    "latent_change": None,
     "compare_anchors": SimpleNamespace(items=()),
 }
 # Sentences that would take a missing finding for a finding. "No proof that nothing changed" says the opposite and may stand.
@@ -72,8 +73,10 @@ def judge_programme(frame: pd.DataFrame, world: World) -> dict[tuple[str, str], 
 def analyse_primary(data: ChangeData) -> Mapping[str, ScaleChangeSection]:
     """The primary scales with their words; what stands beside a word and has no part in it is passed over."""
     with ExitStack() as stack:
-        for name, nothing in _BESIDE.items():
-            stack.enter_context(mock.patch.object(change_scales, name, return_value=nothing))
+        for place, module in list(sys.modules.items()):
+            if place.startswith("scoring.change_report."):
+                for name in _BESIDE.keys() & vars(module).keys():
+                    stack.enter_context(mock.patch.object(module, name, return_value=_BESIDE[name]))
         sections, _ = judge_report(data, {name: analyse_scale(data, name) for name in PRIMARY})
     return sections
 
