@@ -23,7 +23,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks.quality import agreement, careless, change, cohorts, dyads, items, reliability
+from benchmarks.quality import agreement, careless, change, cohorts, dyads, items, programmes, reliability
 from benchmarks.quality.findings import Finding, Study
 
 OUTPUT = Path(__file__).with_suffix(".md")
@@ -49,6 +49,9 @@ STUDIES: dict[str, Study] = {
     "T18": careless.careless,
     "T19": cohorts.goals,
     "T20": agreement.agreement,
+    "E1": programmes.null_programmes,
+    "E2": programmes.gains,
+    "D12": programmes.labels,
 }
 HEAD = (
     "| target | demand | condition | what was found | holds | seed | R |",

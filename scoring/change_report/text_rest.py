@@ -260,7 +260,13 @@ def person_lines(section: PersonSection) -> list[str]:
     lines = table(names, header, rows, "scale, role")
     labels = section.labels
     if labels is not None:
-        lines += ["", *paragraph(f"Labels over {labels.n_used} comparisons: {labels.n_labelled}.")]
+        lines += [
+            "",
+            *paragraph(f"Labels over {labels.n_used} comparisons: {labels.n_labelled}."),
+            *paragraph(
+                "Careless answers look like changes of single people: `viceversa analyse` finds them."
+            ),
+        ]
         notes += labels.notes
     lines += note_lines([*section.notes, *notes])
     return [*lines, *growth]
