@@ -65,7 +65,8 @@ class RoleSection:
     change : MeanChange or None
         Of those who answered at both.
     likelihood : LikelihoodChange or None
-        The same change from every score there is, from 20 people with both scores on; the word then rests on it.
+        The same change from every score there is, from 20 people with both scores on; the word then rests on it, and is "moved" only
+        where the change of those who answered at both bears it out.
     latent : LatentChange or None
         The change free of measurement error, for researchers; from 20 people on.
     steps : tuple of StepChange

@@ -361,3 +361,36 @@ def unknown_of(report: ChangeReport) -> int:
     assert report.cohorts is not None
     found: Any = report.cohorts.scales["safety"]["mentor"].many
     return int(found.table["mean"].isna().sum())
+
+
+class TestBothWays:
+    """What all scores show is called moved only where those who answered both times bear it out."""
+
+    @staticmethod
+    def answered(*, leave: bool) -> pd.DataFrame:
+        """A small true gain of mentees and mentors; with `leave` the lower half of the start is missing at the end."""
+        frame = pairs(150, seed=11, shift=0.16)
+        start = frame[frame["wave"] == 0].set_index(["pair", "role"])[SAFETY].mean(axis=1)
+        low = start.index[start < start.median()]
+        gone = frame.set_index(["pair", "role"]).index.isin(low) & (frame["wave"] == 1)
+        return frame[~(gone & leave)]
+
+    def test_completers_who_do_not_show_it_take_the_word_back(self) -> None:
+        report = change_report(self.answered(leave=True), SCALES, ChangeOptions("pair", "role", "wave"))
+        role = report.scales["safety"].roles["mentee"]
+
+        assert role.likelihood is not None
+        assert role.change is not None
+        assert role.likelihood.low > 0.1
+        assert role.change.low is not None
+        assert role.change.low < 0.1
+        assert role.verdict != "moved"
+        assert "changes.alone_differ" in {note.code for note in role.notes}
+        assert report.families.find("safety mentee").verdict == role.verdict
+
+    def test_where_nobody_left_both_are_the_same(self) -> None:
+        report = change_report(self.answered(leave=False), SCALES, ChangeOptions("pair", "role", "wave"))
+        role = report.scales["safety"].roles["mentee"]
+
+        assert role.verdict == "moved"
+        assert "changes.alone_differ" not in {note.code for note in role.notes}
