@@ -67,9 +67,10 @@ def gains(samples: int) -> Iterator[Finding]:
     }
     for n in (40, 15):
         for place, (condition, knobs) in enumerate(worlds.items()):
-            ways: tuple[Literal["invited", "complete"], ...] = (
-                ("complete", "invited") if knobs else ("invited",)
-            )
+            # The plan's n are complete pairs; 40 invited ones, of whom a fifth leave, are asked for as much.
+            ways: tuple[Literal["invited", "complete"], ...] = ("invited",)
+            if knobs:
+                ways = ("complete", "invited") if n == 40 else ("complete",)
             for counted in ways:
                 world = replace(GAIN, pairs=n, counted=counted, **knobs)
                 seed = 1_000 * (place + 1) + 100 * (counted == "complete") + n
@@ -79,10 +80,8 @@ def gains(samples: int) -> Iterator[Finding]:
                     demand = "PS of a role moved >= .80"
                     holds = at_least(found.words["moved"], 0.80, samples)
                 else:
-                    demand = "PS of a role not shown or too few .35-.65, equivalent <= .05"
-                    holds = within(unclear, 0.35, 0.65, samples) and at_most(
-                        found.words["equivalent"], 0.05, samples
-                    )
+                    demand = "PS of a role not shown or too few .35-.65, never equivalent"
+                    holds = within(unclear, 0.35, 0.65, samples) and found.words["equivalent"] == 0.0
                 yield Finding(
                     "E2", demand, f"{n} pairs {counted}, {condition}", str(found), holds, seed, samples
                 )
