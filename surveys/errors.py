@@ -249,6 +249,21 @@ class PseudonymKeyError(CodedError):
     }
 
 
+class AuditLogError(CodedError):
+    """The audit log was to be changed, or cannot be continued."""
+
+    sentences: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "append_only": (
+            N_("An entry of the audit log can neither be changed nor deleted."),
+            N_("Record what was done as a new entry."),
+        ),
+        "no_head": (
+            N_("The audit log has lost its end, so it cannot be continued."),
+            N_("Restore the database from a backup, then run: viceversa db upgrade"),
+        ),
+    }
+
+
 class AccountError(CodedError):
     """An account that cannot be made or changed like this."""
 

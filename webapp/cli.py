@@ -21,8 +21,11 @@ from instruments.errors import DefinitionError, PinnedVersionError, UnknownInstr
 from instruments.parts import WaveKind
 from surveys.errors import PseudonymKeyError, SurveyError
 from webapp.analyse_change import analyse
+from webapp.command_session import open_session as _session
+from webapp.command_session import read_clock as _now
 from webapp.config import DEFAULT_DATABASE_URL, ConfigError, Settings, load_settings
 from webapp.keys import complete_settings
+from webapp.oversight import audit
 
 if TYPE_CHECKING:
     from surveys.models.access import User
@@ -60,25 +63,6 @@ class Group(click.Group):
             ) from error
 
 
-def _now() -> dt.datetime:
-    """The clock; the only place where the command line reads it."""
-    return dt.datetime.now(dt.UTC)
-
-
-@contextmanager
-def _session(settings: Settings) -> Iterator[Session]:
-    """One transaction: committed when the command succeeds, rolled back when it raises."""
-    from surveys.database import make_engine, make_session_factory, require_current_schema
-
-    engine = make_engine(settings.database_url)
-    try:
-        require_current_schema(engine)
-        with make_session_factory(engine).begin() as session:
-            yield session
-    finally:
-        engine.dispose()
-
-
 Thing = TypeVar("Thing")
 
 
@@ -100,6 +84,7 @@ def main(ctx: click.Context) -> None:
 
 
 main.add_command(analyse)
+main.add_command(audit)
 
 
 # --- database and users -------------------------------------------------------------------------------------------

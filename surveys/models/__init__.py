@@ -7,6 +7,7 @@ link key it is noise.
 
 from surveys.models.access import Membership, MembershipRole, RateCounter, User, UserSession
 from surveys.models.addressed import Message
+from surveys.models.audit import AuditChain, AuditEvent, AuditHead
 from surveys.models.base import Base, new_key
 from surveys.models.confidential import (
     Answer,
@@ -19,7 +20,6 @@ from surveys.models.confidential import (
 from surveys.models.links import LinkKey, PseudonymLink
 from surveys.models.program import (
     MINIMUM_FLOOR,
-    AuditEvent,
     Cohort,
     Contact,
     Invitation,
@@ -35,7 +35,9 @@ from surveys.models.shared import Goal
 __all__ = [
     "MINIMUM_FLOOR",
     "Answer",
+    "AuditChain",
     "AuditEvent",
+    "AuditHead",
     "Base",
     "Cohort",
     "Comment",

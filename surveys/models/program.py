@@ -192,19 +192,3 @@ class Release(Base):
     digest: Mapped[Digest]
 
     wave: Mapped[Wave] = relationship()
-
-
-class AuditEvent(Base):
-    """That something was done, by whom and where; never what an answer said. A trigger refuses changes.
-
-    The programme and the wave are named without a foreign key, because the log outlives what it speaks of.
-    """
-
-    __tablename__ = "audit_event"
-
-    id: Mapped[PrimaryKey]
-    happened_at: Mapped[datetime] = mapped_column(index=True)
-    action: Mapped[str] = mapped_column(String(64))
-    actor: Mapped[str] = mapped_column(String(64))
-    program_id: Mapped[Key | None] = mapped_column(index=True)
-    wave_id: Mapped[Key | None]

@@ -3,6 +3,7 @@
 import csv
 import datetime as dt
 import io
+import re
 import socket
 import zipfile
 from collections.abc import Callable
@@ -216,3 +217,27 @@ def test_every_command_has_help_with_an_example(run: Run) -> None:
             assert "Example:" in run(*path, "--help").output, path
 
     walk(main, ())
+
+
+def test_the_log_is_shown_and_checked(run: Run, cohort: Path, database: str) -> None:
+    run("roster", "import", "spring", "Finance", str(cohort))
+    shown = run("audit", "show", "--program", "spring").output
+    held = run("audit", "verify").output
+    digest = re.search(r"timed: 2 entries; whole, newest digest ([0-9a-f]{64})", held)
+
+    assert digest is not None, held
+    assert [line.split()[3] for line in shown.splitlines()] == ["roster.imported", "program.created"]
+    assert "example.org" not in shown
+    assert "The log holds." in run("audit", "verify", "--known", digest[1]).output
+    assert "no longer in the log" in run("audit", "verify", "--known", "0" * 64, fails=True).output
+    assert "64 digits" in run("audit", "verify", "--known", "abc", fails=True).output
+
+    engine = make_engine(database)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("DROP TRIGGER audit_event_unchanged")
+        connection.exec_driver_sql("UPDATE audit_event SET actor = 'nobody' WHERE action = 'roster.imported'")
+    engine.dispose()
+    broken = run("audit", "verify", fails=True).output
+
+    assert "is not what was written" in broken
+    assert "does not hold" in broken

@@ -1,15 +1,19 @@
 """The migrations lead to the schema that the models describe, on both databases."""
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Engine, inspect, text
+from sqlalchemy import Engine, column, insert, inspect, select, table, text
 from sqlalchemy.exc import DatabaseError
+from sqlalchemy.orm import Session
 
-from surveys.database import make_engine, schema_state, upgrade
-from surveys.models import Base
+from surveys import audit, database
+from surveys.database import UTCDateTime, make_engine, schema_state, upgrade
+from surveys.models import AuditChain, AuditEvent, Base
 
 
 def differences(engine: Engine) -> list[object]:
@@ -108,6 +112,49 @@ def test_a_failed_upgrade_leaves_nothing_behind(empty_database_url: str) -> None
         engine.dispose()
 
 
+def upgrade_to(engine: Engine, revision: str) -> None:
+    """Bring a database to an older revision."""
+    with engine.begin() as connection:
+        configuration = database._alembic_configuration()
+        configuration.attributes["connection"] = connection
+        command.upgrade(configuration, revision)
+
+
+def test_entries_of_a_log_without_a_chain_are_chained_in_the_order_of_time(empty_database_url: str) -> None:
+    engine = make_engine(empty_database_url)
+    start = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
+    old = table("audit_event", *(column(name) for name in ("id", "action", "actor", "program_id")))
+    old.append_column(column("happened_at", UTCDateTime()))
+    entries = [("c", 2), ("a", 1), ("b", 1), ("d", 3)]
+    try:
+        upgrade_to(engine, "0001")
+        with engine.begin() as connection:
+            for name, hour in entries:
+                row = {"id": name * 32, "action": "wave.opened", "actor": "system", "program_id": "p" * 32}
+                connection.execute(insert(old).values(happened_at=start + timedelta(hours=hour), **row))
+            left = {"id": "e" * 32, "action": "participant.surveys_ended", "actor": "a participant"}
+            connection.execute(insert(old).values(happened_at=start.replace(hour=0, minute=0), **left))
+
+        upgrade(engine)
+
+        with Session(engine) as session:
+            timed, by_day = audit.verify_log(session)
+            assert (timed.problem, timed.n_entries) == (None, 4)
+            assert (by_day.problem, by_day.n_entries) == (None, 1)
+            follower = {entry.previous: entry for entry in session.scalars(select(AuditEvent))}
+            order, head = "", audit.genesis(AuditChain.TIMED)
+            while head in follower:
+                order, head = order + follower[head].id[0], follower[head].digest
+            assert order == "abcd"
+            audit.record_event(session, audit.AuditAction.SIGNED_IN, now=start)
+            session.commit()
+            assert all(report.problem is None for report in audit.verify_log(session))
+        with pytest.raises(DatabaseError, match="append-only"), engine.begin() as connection:
+            connection.execute(text("UPDATE audit_event SET actor = 'nobody'"))
+    finally:
+        engine.dispose()
+
+
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_confidential_tables_keep_no_row_numbers_on_sqlite(engine: Engine) -> None:
     with engine.connect() as connection:
@@ -116,5 +163,5 @@ def test_confidential_tables_keep_no_row_numbers_on_sqlite(engine: Engine) -> No
 
     confidential = [name for name in made if name.startswith("confidential_")]
     assert len(confidential) == 5
-    assert all("WITHOUT ROWID" in made[name] for name in [*confidential, "pseudonym_link"])
+    assert all("WITHOUT ROWID" in made[name] for name in [*confidential, "pseudonym_link", "audit_event"])
     assert "WITHOUT ROWID" not in made["program"]

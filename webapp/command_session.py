@@ -1,0 +1,34 @@
+"""What every command of the command line needs: the clock, and one transaction on the database of the settings."""
+
+import datetime as dt
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy.orm import Session, sessionmaker
+
+from webapp.config import Settings
+
+
+def read_clock() -> dt.datetime:
+    """The clock; the only place where the command line reads it."""
+    return dt.datetime.now(dt.UTC)
+
+
+@contextmanager
+def open_session(settings: Settings) -> Iterator[Session]:
+    """One transaction: committed when the command succeeds, rolled back when it raises."""
+    with open_database(settings) as factory, factory.begin() as session:
+        yield session
+
+
+@contextmanager
+def open_database(settings: Settings) -> Iterator[sessionmaker[Session]]:
+    """Sessions for a command that commits more than once."""
+    from surveys.database import make_engine, make_session_factory, require_current_schema
+
+    engine = make_engine(settings.database_url)
+    try:
+        require_current_schema(engine)
+        yield make_session_factory(engine)
+    finally:
+        engine.dispose()

@@ -1,0 +1,89 @@
+"""Commands for whoever watches over the promise: a works council, a data protection officer, the operator."""
+
+import re
+from typing import TYPE_CHECKING
+
+import click
+
+from webapp.command_session import open_session
+from webapp.config import Settings
+
+if TYPE_CHECKING:
+    from surveys.audit import ChainReport
+
+DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+@click.group()
+def audit() -> None:
+    """Read and check the log of what was done; it holds no answers and no names."""
+
+
+@audit.command("show")
+@click.option("--program", "slug", metavar="SLUG", help="Only what was done in this programme.")
+@click.option(
+    "--limit", default=50, show_default=True, type=click.IntRange(1, 10_000), help="How many entries."
+)
+@click.pass_obj
+def show_log(settings: Settings, slug: str | None, limit: int) -> None:
+    """Print the newest entries: when, what, by whom, where; what people decide about their answers has a day only.
+
+    \b
+    Example:
+      viceversa audit show --program spring --limit 20
+    """
+    from surveys import programs
+    from surveys.audit import list_events
+    from surveys.models import AuditChain, Program
+
+    with open_session(settings) as session:
+        program = programs.find_program(session, slug) if slug is not None else None
+        for entry in list_events(session, program=program, limit=limit):
+            moment = f"{entry.happened_at:%Y-%m-%d %H:%M} UTC"
+            when = f"{entry.happened_at:%Y-%m-%d}" if entry.chain is AuditChain.BY_DAY else moment
+            named = session.get(Program, entry.program_id) if entry.program_id else None
+            where = named.slug if named is not None else (entry.program_id or "-")
+            click.echo(f"{when:<20}  {entry.action:<30}  {entry.actor:<32}  {where}")
+
+
+@audit.command("verify")
+@click.option(
+    "--known", multiple=True, metavar="DIGEST", help="A digest noted earlier; it must still be there."
+)
+@click.pass_obj
+def verify_log(settings: Settings, known: tuple[str, ...]) -> None:
+    """Check that no entry of the log was changed, removed or slipped in; note the digests it prints outside the database.
+
+    \b
+    Example:
+      viceversa audit verify
+      viceversa audit verify --known 5d41402abc4b2a76b9719d911017c592ae3f1c0b5f2d6c1a9e8b7f6a5d4c3b2a
+    """
+    from surveys import audit as audit_log
+
+    for digest in known:
+        if not DIGEST.fullmatch(digest):
+            raise click.BadParameter("a digest has 64 digits 0-9 and a-f", param_hint="--known")
+    with open_session(settings) as session:
+        reports = audit_log.verify_log(session)
+    for report in reports:
+        click.echo(_describe(report))
+    held = {digest for report in reports for digest in (*report.digests, report.head)}
+    lost = [digest for digest in known if digest not in held]
+    for digest in lost:
+        click.echo(
+            f"{digest} is no longer in the log: it was written anew since, or the entry is older than "
+            f"{audit_log.KEPT_MONTHS} months."
+        )
+    if lost or any(report.problem for report in reports):
+        raise click.ClickException(
+            "The log does not hold. Compare it with a backup and tell those who watch over it."
+        )
+    click.echo("The log holds.")
+
+
+def _describe(report: "ChainReport") -> str:
+    """One chain in a line."""
+    cut = ", the oldest cut off after their time" if report.pruned else ""
+    state = str(report.problem) if report.problem else f"whole, newest digest {report.head}"
+    return f"{report.chain.value}: {report.n_entries} entries{cut}; {state}"
