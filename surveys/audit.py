@@ -49,6 +49,11 @@ class AuditAction(StrEnum):
     MEMBERSHIP_GRANTED = "membership.granted"
     MEMBERSHIP_REVOKED = "membership.revoked"
     SIGNED_IN = "user.signed_in"
+    LINK_DESTROYED = "retention.link_destroyed"
+    COMMENTS_DELETED = "retention.comments_deleted"
+    ANSWERS_DELETED = "retention.answers_deleted"
+    GOALS_DELETED = "retention.goals_deleted"
+    MESSAGES_DELETED = "retention.messages_deleted"
     LOG_PRUNED = "audit.pruned"
 
 

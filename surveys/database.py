@@ -30,6 +30,15 @@ LOCK_WAIT = 15
 # Any constant will do, as long as every process that migrates this schema takes the same one.
 MIGRATION_LOCK = 0x7669636576657273
 
+# Where something may be erased at any time on a person's own wish.
+ERASED_TABLES = (
+    "confidential_answer",
+    "confidential_comment",
+    "confidential_response",
+    "confidential_respondent",
+    "pseudonym_link",
+)
+
 MIGRATIONS = Path(__file__).resolve().parent / "migrations"
 
 READ_ONLY = "viceversa_read_only"
@@ -99,6 +108,29 @@ def make_session_factory(engine: Engine, *, read_only: bool = False) -> sessionm
     bind = engine.execution_options(**{READ_ONLY: True}) if read_only else engine
     # Objects stay readable after the commit, so that a page can be rendered once the transaction is over.
     return sessionmaker(bind, expire_on_commit=False)
+
+
+def overwrite_deleted(engine: Engine) -> bool:
+    """Let nothing of what was deleted stay in the files beside the database, as far as the database allows; says whether it did.
+
+    SQLite keeps the pages that were written last in a second file, in which an erased answer could still be read: they are moved
+    to the database and the file is emptied, unless a reader holds it open just now. PostgreSQL frees the dead rows.
+    """
+    if engine.dialect.name == "postgresql":
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.execute(text(f"VACUUM {', '.join(ERASED_TABLES)}"))
+        return True
+    raw = engine.raw_connection()
+    try:
+        cursor = raw.cursor()
+        cursor.execute("PRAGMA busy_timeout = 1000")
+        cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        (busy, *_rest) = cursor.fetchone() or (1,)
+        cursor.execute(f"PRAGMA busy_timeout = {LOCK_WAIT * 1000}")
+        cursor.close()
+    finally:
+        raw.close()
+    return not busy
 
 
 def _prepare_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:

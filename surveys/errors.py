@@ -146,6 +146,15 @@ class ResponseError(CodedError):
             N_("There is nothing to withdraw: no answers of yours are saved here."),
             N_("You need not do anything."),
         ),
+        "link_destroyed": (
+            N_(
+                "The connection between you and your answers was destroyed on %(day)s, as promised, so nobody can find your "
+                "answers any more."
+            ),
+            N_(
+                "You need not do anything. What is left of them is deleted two years after the programme at the latest."
+            ),
+        ),
         "begun_elsewhere": (
             N_("These answers were begun in another browser, so nothing can be saved from this one."),
             N_("Go on there, type the code that is shown there, or start over."),
@@ -260,6 +269,21 @@ class AuditLogError(CodedError):
         "no_head": (
             N_("The audit log has lost its end, so it cannot be continued."),
             N_("Restore the database from a backup, then run: viceversa db upgrade"),
+        ),
+    }
+
+
+class RetentionError(CodedError):
+    """A time for which data are kept that cannot be set like this."""
+
+    sentences: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "out_of_range": (
+            N_("The time “%(name)s” cannot be %(value)d."),
+            N_("Choose a number from 0 to %(longest)d. People were promised that data are kept no longer."),
+        ),
+        "unknown": (
+            N_("There is no time called “%(name)s”."),
+            N_("Use one of these: %(known)s."),
         ),
     }
 

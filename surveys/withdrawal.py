@@ -11,8 +11,10 @@ from sqlalchemy.orm import Session
 
 from surveys.audit import AuditAction, record_event
 from surveys.database import as_utc
+from surveys.errors import ResponseError
 from surveys.models import Invitation, Participant, Respondent, Response
 from surveys.pseudonyms import Pseudonyms
+from surveys.retention import link_destroyed_on
 
 
 @dataclass(frozen=True)
@@ -29,8 +31,12 @@ def withdraw_from_surveys(
     """Erase everything a person answered in a programme, cut the link to the pseudonym, and never ask again.
 
     The mentoring goes on, the partner's answers stay, and frozen releases are not computed again. Harmless when repeated.
+    Raises ResponseError once the retention clock has destroyed the link: whose answers are whose nobody can tell any more.
     """
     moment = as_utc(now)
+    destroyed_on = link_destroyed_on(session, participant)
+    if destroyed_on is not None and pseudonyms.respondent_key(session, participant.id) is None:
+        raise ResponseError("link_destroyed", day=destroyed_on.isoformat())
     # The links go first: whoever saves in another tab at this moment either comes before or is refused.
     revoked = session.execute(
         update(Invitation)

@@ -21,19 +21,18 @@ from instruments.errors import DefinitionError, PinnedVersionError, UnknownInstr
 from instruments.parts import WaveKind
 from surveys.errors import PseudonymKeyError, SurveyError
 from webapp.analyse_change import analyse
+from webapp.command_session import DATA_FOLDER
 from webapp.command_session import open_session as _session
 from webapp.command_session import read_clock as _now
 from webapp.config import DEFAULT_DATABASE_URL, ConfigError, Settings, load_settings
 from webapp.keys import complete_settings
-from webapp.oversight import audit
+from webapp.oversight import audit, retention
 
 if TYPE_CHECKING:
     from surveys.models.access import User
     from surveys.models.program import Cohort, Wave
 
 
-# Where a deployment without settings keeps its database and its keys.
-DATA_FOLDER = Path("var")
 WAVE_KIND = click.Choice([kind.value for kind in WaveKind])
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -85,6 +84,7 @@ def main(ctx: click.Context) -> None:
 
 main.add_command(analyse)
 main.add_command(audit)
+main.add_command(retention)
 
 
 # --- database and users -------------------------------------------------------------------------------------------

@@ -3,10 +3,14 @@
 import datetime as dt
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from sqlalchemy.orm import Session, sessionmaker
 
 from webapp.config import Settings
+
+# Where a deployment without settings keeps its database and its keys.
+DATA_FOLDER = Path("var")
 
 
 def read_clock() -> dt.datetime:

@@ -4,7 +4,7 @@ import datetime as dt
 import os
 import zoneinfo
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,8 @@ class Settings:
     default_locale: str = SOURCE_LOCALE
     timezone: str = "UTC"
     base_url: str = DEFAULT_BASE_URL
+    # Names and numbers as in `surveys.retention.RetentionPolicy`, which refuses a time that is longer than promised.
+    retention: Mapping[str, int] = field(default_factory=dict)
 
     def app_config(self) -> dict[str, Any]:
         """Return the mapping that `create_app` takes."""
@@ -79,6 +81,7 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
         default_locale=read("DEFAULT_LOCALE") or SOURCE_LOCALE,
         timezone=read("TIMEZONE") or "UTC",
         base_url=read("BASE_URL").rstrip("/") or DEFAULT_BASE_URL,
+        retention=_read_retention(read("RETENTION")),
     )
 
 
@@ -170,6 +173,21 @@ def _read_number(name: str, text: str) -> int:
             name, f"{text!r} is no whole number.", "Give the number of proxies in front, such as 1."
         )
     return int(text)
+
+
+def _read_retention(text: str) -> dict[str, int]:
+    """Return the times of a list such as "link_days=60, comments_months=6"."""
+    times = {}
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        name, _, value = (side.strip() for side in part.partition("="))
+        if not value.isdecimal():
+            raise ConfigError(
+                "VICEVERSA_RETENTION",
+                f"{part!r} is no time.",
+                "Write for example: link_days=60, comments_months=6",
+            )
+        times[name] = int(value)
+    return times
 
 
 def _read_clock() -> dt.datetime:

@@ -1,12 +1,15 @@
 """Commands for whoever watches over the promise: a works council, a data protection officer, the operator."""
 
+import datetime as dt
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import click
 
-from webapp.command_session import open_session
+from webapp.command_session import DATA_FOLDER, open_database, open_session, read_clock
 from webapp.config import Settings
+from webapp.keys import complete_settings
 
 if TYPE_CHECKING:
     from surveys.audit import ChainReport
@@ -80,6 +83,74 @@ def verify_log(settings: Settings, known: tuple[str, ...]) -> None:
             "The log does not hold. Compare it with a backup and tell those who watch over it."
         )
     click.echo("The log holds.")
+
+
+@click.group()
+def retention() -> None:
+    """Delete what was promised to be kept no longer."""
+
+
+@retention.command("run")
+@click.option("--dry-run", is_flag=True, help="Only count; delete nothing.")
+@click.option(
+    "--now",
+    "day",
+    type=click.DateTime(["%Y-%m-%d"]),
+    help="As if it were this day; a day to come only with --dry-run.",
+)
+@click.pass_obj
+def run_retention(settings: Settings, dry_run: bool, day: dt.datetime | None) -> None:
+    """Delete whatever has been kept for long enough, one programme after the other; run it once a day.
+
+    Times can be shortened, never lengthened: VICEVERSA_RETENTION="link_days=60, comments_months=6". The defaults are link_days 90
+    and goals_days 90; comments_months 12, answers_months 24, messages_months 12 and access_months 12. The audit log is kept for 36
+    months and published results for ever.
+
+    \b
+    Example:
+      viceversa retention run --dry-run
+      viceversa retention run --dry-run --now 2029-01-31
+      viceversa retention run
+    """
+    from surveys import audit as audit_log
+    from surveys import programs
+    from surveys.database import overwrite_deleted
+    from surveys.pseudonyms import Pseudonyms
+    from surveys.retention import RetentionPolicy, apply_house_retention, apply_retention
+
+    now = read_clock() if day is None else day.replace(tzinfo=dt.UTC)
+    if now > read_clock() and not dry_run:
+        raise click.BadParameter("a day to come can only be tried with --dry-run", param_hint="--now")
+    policy = RetentionPolicy.from_settings(settings.retention)
+    holder = Pseudonyms(complete_settings(settings, DATA_FOLDER).link_key or b"")
+    with open_database(settings) as factory:
+        with factory() as session:
+            slugs = [program.slug for program in programs.list_programs(session)]
+        for slug in slugs:
+            with factory.begin() as session:
+                program = programs.find_program(session, slug)
+                done = apply_retention(
+                    session, program, pseudonyms=holder, now=now, policy=policy, dry_run=dry_run
+                )
+            click.echo(f"{slug}: " + _count({kind.value: n for kind, n in done.counts.items()}))
+            if done.undated:
+                click.echo(
+                    f"{slug}: the clock does not run for {', '.join(done.undated)}, which have neither a last wave nor an "
+                    "end date. Close their last wave, or give them an end, so that their data are deleted in time.",
+                    err=True,
+                )
+        with factory.begin() as session:
+            house = apply_house_retention(session, now=now, policy=policy, dry_run=dry_run)
+            n_pruned = audit_log.prune_log(session, now=now, dry_run=dry_run)
+        if not dry_run:
+            overwrite_deleted(factory.kw["bind"])
+    click.echo("house: " + _count({"access": house.access, "receipts": house.receipts, "log": n_pruned}))
+    click.echo("Nothing was deleted (--dry-run)." if dry_run else "Done.")
+
+
+def _count(counts: Mapping[str, int]) -> str:
+    """Counts in a line."""
+    return ", ".join(f"{name} {number}" for name, number in counts.items())
 
 
 def _describe(report: "ChainReport") -> str:

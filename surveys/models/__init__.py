@@ -30,6 +30,7 @@ from surveys.models.program import (
     ReportingLine,
     Wave,
 )
+from surveys.models.rights import DataPackage, ErasureReceipt, RetentionKind, RetentionStep
 from surveys.models.shared import Goal
 
 __all__ = [
@@ -42,6 +43,8 @@ __all__ = [
     "Cohort",
     "Comment",
     "Contact",
+    "DataPackage",
+    "ErasureReceipt",
     "Goal",
     "Invitation",
     "LinkKey",
@@ -59,6 +62,8 @@ __all__ = [
     "Respondent",
     "Response",
     "ResponseState",
+    "RetentionKind",
+    "RetentionStep",
     "User",
     "UserSession",
     "Wave",

@@ -21,6 +21,7 @@ from webapp.cli import main
 
 HEADER = "mentor_name,mentor_email,mentor_language,mentee_name,mentee_email,mentee_language"
 Run = Callable[..., Result]
+KEYS = {"VICEVERSA_SECRET_KEY": "s" * 32, "VICEVERSA_LINK_KEY": (b"k" * 32).hex()}
 
 
 @pytest.fixture
@@ -32,9 +33,15 @@ def database(tmp_path: Path) -> str:
 def run(database: str) -> Run:
     """Run `viceversa` with arguments on the test's own database."""
 
-    def invoke(*arguments: str, fails: bool = False, text: str | None = None) -> Result:
+    def invoke(
+        *arguments: str, fails: bool = False, text: str | None = None, env: dict[str, str] | None = None
+    ) -> Result:
         result = CliRunner().invoke(
-            main, list(arguments), env={"VICEVERSA_DATABASE_URL": database}, input=text, catch_exceptions=True
+            main,
+            list(arguments),
+            env={"VICEVERSA_DATABASE_URL": database, **KEYS, **(env or {})},
+            input=text,
+            catch_exceptions=True,
         )
         assert (result.exit_code != 0) is fails, result.output
         assert "Traceback" not in result.output
@@ -241,3 +248,43 @@ def test_the_log_is_shown_and_checked(run: Run, cohort: Path, database: str) -> 
 
     assert "is not what was written" in broken
     assert "does not hold" in broken
+
+
+def test_the_retention_clock_counts_first_and_deletes_then(
+    run: Run, cohort: Path, database: str, tmp_path: Path
+) -> None:
+    run("roster", "import", "spring", "Finance", str(cohort))
+    links = tmp_path / "links.csv"
+    run("wave", "open", "spring", "Finance", "T3b", "--links", str(links))
+    answer_all(database, list(csv.DictReader(io.StringIO(links.read_text(encoding="utf-8")))))
+    run("wave", "close", "spring", "Finance", "T3b", "--yes")
+    in_two_years = (dt.datetime.now(dt.UTC) + dt.timedelta(days=732)).date().isoformat()
+
+    planned = run("retention", "run", "--dry-run", "--now", in_two_years).output
+    refused = run("retention", "run", "--now", in_two_years, fails=True).output
+    now = run("retention", "run").output
+    longer = run("retention", "run", env={"VICEVERSA_RETENTION": "link_days=91"}, fails=True).output
+    unread = run("retention", "run", env={"VICEVERSA_RETENTION": "link_days"}, fails=True).output
+    sooner = run("retention", "run", env={"VICEVERSA_RETENTION": "link_days=0, answers_months=0"}).output
+    again = run("retention", "run", env={"VICEVERSA_RETENTION": "link_days=0, answers_months=0"}).output
+
+    assert "spring: link 18, comments 0, answers 12, goals 0, messages 0" in planned
+    assert "Nothing was deleted" in planned
+    assert "only be tried with --dry-run" in " ".join(refused.split())
+    assert "spring: link 0, comments 0, answers 0, goals 0, messages 0" in now
+    assert "Choose a number from 0 to 90." in longer
+    assert "VICEVERSA_RETENTION" in unread
+    assert "spring: link 18, comments 0, answers 12, goals 0, messages 0" in sooner
+    assert "spring: link 0, comments 0, answers 0, goals 0, messages 0" in again
+    assert "The log holds." in run("audit", "verify").output
+    shown = run("audit", "show").output
+    assert shown.count("retention.link_destroyed") == shown.count("retention.answers_deleted") == 1
+
+
+def test_a_cohort_whose_clock_does_not_run_is_named(run: Run, cohort: Path) -> None:
+    run("program", "cohort", "spring", "Sales", "--starts", "2026-03-02", "--ends", "2026-06-30")
+
+    output = run("retention", "run", "--dry-run").output
+
+    assert "the clock does not run for Finance," in output
+    assert cohort.exists()

@@ -33,6 +33,7 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
             "VICEVERSA_DEFAULT_LOCALE": "de",
             "VICEVERSA_TIMEZONE": "Europe/Berlin",
             "VICEVERSA_BASE_URL": "https://a.example/",
+            "VICEVERSA_RETENTION": "link_days=60, comments_months=6,",
         }
     )
     config = build_config(settings.app_config(), {})
@@ -46,6 +47,7 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
     assert config["DEFAULT_LOCALE"] == "de"
     assert config["TIMEZONE"] == "Europe/Berlin"
     assert config["BASE_URL"] == "https://a.example"
+    assert settings.retention == {"link_days": 60, "comments_months": 6}
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,343 @@
+"""The retention clock: what is deleted when, counted from the end of a cohort's surveys or of its programme.
+
+Every time is a promise to participants, so settings may shorten it and never lengthen it. A cohort whose end nobody can tell, because
+it has no last wave and no end date, is reported: its clock does not run. Nothing here is stored of the times at which people answered,
+so there is nothing of that kind to delete; published results stay.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+from sqlalchemy import CursorResult, Delete, Select, delete, func, select
+from sqlalchemy.orm import Session
+
+from instruments.model import WaveKind
+from surveys.audit import KEPT_MONTHS, AuditAction, months_before, record_event
+from surveys.database import as_utc
+from surveys.errors import RetentionError
+from surveys.models import (
+    Cohort,
+    Comment,
+    ErasureReceipt,
+    Goal,
+    Message,
+    Pair,
+    Participant,
+    Program,
+    PublishedGroup,
+    RateCounter,
+    Release,
+    Respondent,
+    Response,
+    RetentionKind,
+    RetentionStep,
+    UserSession,
+    Wave,
+)
+from surveys.pseudonyms import Pseudonyms
+from surveys.waves import WaveState, ended_at, wave_state
+
+AFTER_PAIR = frozenset({WaveKind.T3A, WaveKind.T3B})
+LAST_WAVES = AFTER_PAIR | {WaveKind.T4}
+ACTIONS: Mapping[RetentionKind, AuditAction] = {
+    RetentionKind.LINK: AuditAction.LINK_DESTROYED,
+    RetentionKind.COMMENTS: AuditAction.COMMENTS_DELETED,
+    RetentionKind.ANSWERS: AuditAction.ANSWERS_DELETED,
+    RetentionKind.GOALS: AuditAction.GOALS_DELETED,
+    RetentionKind.MESSAGES: AuditAction.MESSAGES_DELETED,
+}
+
+
+@dataclass(frozen=True)
+class RetentionPolicy:
+    """How long each kind of data is kept; the defaults are the longest times allowed. Raises RetentionError."""
+
+    link_days: int = 90
+    goals_days: int = 90
+    comments_months: int = 12
+    answers_months: int = 24
+    messages_months: int = 12
+    access_months: int = 12
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value, longest = getattr(self, field.name), int(str(field.default))
+            if not 0 <= value <= longest:
+                raise RetentionError("out_of_range", name=field.name, value=value, longest=longest)
+
+    @classmethod
+    def from_settings(cls, shorter: Mapping[str, int]) -> "RetentionPolicy":
+        """The policy with the times that a deployment has shortened; raises RetentionError."""
+        known = [field.name for field in fields(cls)]
+        for name in shorter:
+            if name not in known:
+                raise RetentionError("unknown", name=name[:40], known=", ".join(known))
+        return cls(**shorter)
+
+    def cutoff(self, kind: RetentionKind, now: datetime) -> datetime:
+        """What ended at this moment or before has come to the end of its time."""
+        kept = asdict(self)
+        if f"{kind.value}_days" in kept:
+            return now - timedelta(days=kept[f"{kind.value}_days"])
+        return months_before(now, kept[f"{kind.value}_months"])
+
+
+@dataclass(frozen=True)
+class ProgramRetention:
+    """What was deleted of a programme, or would be, in rows; and the cohorts whose clock does not run."""
+
+    slug: str
+    counts: Mapping[RetentionKind, int]
+    undated: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class HouseRetention:
+    """What was deleted that belongs to no programme, or would be, in rows."""
+
+    access: int
+    receipts: int
+
+
+@dataclass(frozen=True)
+class _Clock:
+    """The moments from which the times of a cohort are counted; None while they are still to come or cannot be told."""
+
+    surveys_over: datetime | None
+    pairs_over: datetime | None
+    program_over: datetime | None
+
+    def start(self, kind: RetentionKind) -> datetime | None:
+        """From when a kind of data is counted."""
+        if kind is RetentionKind.LINK:
+            return self.surveys_over
+        if kind in {RetentionKind.COMMENTS, RetentionKind.ANSWERS}:
+            return self.pairs_over
+        return self.program_over
+
+
+def apply_retention(
+    session: Session,
+    program: Program,
+    *,
+    pseudonyms: Pseudonyms,
+    now: datetime,
+    policy: RetentionPolicy | None = None,
+    dry_run: bool = False,
+) -> ProgramRetention:
+    """Delete what has been kept of a programme for long enough; running it again, or twice at once, is harmless.
+
+    A dry run only counts. The audit log learns that a kind of data came to its end, not whether there was any.
+    """
+    moment, policy = as_utc(now), policy or RetentionPolicy()
+    # Two that run at once take turns; the second finds nothing left to do.
+    lock = select(Program.id).where(Program.id == program.id)
+    session.execute(lock if dry_run else lock.with_for_update())
+    clocks = _read_clocks(session, program, moment)
+    counts = {}
+    for kind in RetentionKind:
+        due = {
+            cohort.id
+            for cohort, clock in clocks.items()
+            if (start := clock.start(kind)) is not None and start <= policy.cutoff(kind, moment)
+        }
+        counts[kind] = _Shredder(session, program, pseudonyms, due, dry_run).delete(kind)
+        if not dry_run:
+            _note(session, program, kind, due, now)
+    undated = tuple(sorted(c.name for c, clock in clocks.items() if _is_undated(session, c, clock, moment)))
+    return ProgramRetention(program.slug, counts, undated)
+
+
+def apply_house_retention(
+    session: Session, *, now: datetime, policy: RetentionPolicy | None = None, dry_run: bool = False
+) -> HouseRetention:
+    """Delete what was kept long enough of sign-ins and attempts, and receipts that are as old as the log is kept."""
+    moment, policy = as_utc(now), policy or RetentionPolicy()
+    access = months_before(moment, policy.access_months)
+    receipts = months_before(moment, KEPT_MONTHS).date()
+    sessions = delete(UserSession).where(UserSession.expires_at < access)
+    tries = delete(RateCounter).where(RateCounter.window_start < access)
+    return HouseRetention(
+        access=_remove(session, sessions, dry_run) + _remove(session, tries, dry_run),
+        receipts=_remove(session, delete(ErasureReceipt).where(ErasureReceipt.erased_on < receipts), dry_run),
+    )
+
+
+def link_destroyed_on(session: Session, participant: Participant) -> date | None:
+    """When the way from a person to their answers was destroyed; None while there is, or may still be, one."""
+    cohorts = _cohorts_of(session, participant.program_id).get(participant.id, set())
+    if not cohorts:
+        return None
+    steps = select(RetentionStep.cohort_id, RetentionStep.done_on).where(
+        RetentionStep.kind == RetentionKind.LINK, RetentionStep.cohort_id.in_(cohorts)
+    )
+    done = dict(session.execute(steps).all())
+    return max(done.values()) if set(done) == cohorts else None
+
+
+@dataclass(frozen=True)
+class _Shredder:
+    """Deletes one kind of data of the cohorts for which it is due, or counts it."""
+
+    session: Session
+    program: Program
+    pseudonyms: Pseudonyms
+    due: Collection[str]
+    dry_run: bool
+
+    def delete(self, kind: RetentionKind) -> int:
+        """How many rows went, or would go."""
+        if not self.due:
+            return 0
+        return {
+            RetentionKind.LINK: self._links,
+            RetentionKind.COMMENTS: self._comments,
+            RetentionKind.ANSWERS: self._answers,
+            RetentionKind.GOALS: self._goals,
+            RetentionKind.MESSAGES: self._messages,
+        }[kind]()
+
+    def _links(self) -> int:
+        """Cut people and pairs off from their pseudonyms."""
+        holder, session = self.pseudonyms, self.session
+        pairs = session.scalars(select(Pair.id).where(Pair.cohort_id.in_(self.due))).all()
+        people = self._people()
+        if self.dry_run:
+            found = [holder.pair_key(session, pair) for pair in pairs]
+            found += [holder.respondent_key(session, person) for person in people]
+            return sum(key is not None for key in found)
+        cut = [holder.destroy_pair(session, pair) for pair in pairs]
+        return sum(cut) + sum(holder.destroy_participant(session, person) for person in people)
+
+    def _comments(self) -> int:
+        """Delete what was written in people's own words."""
+        responses = select(Response.key).where(Response.wave_id.in_(self._waves()))
+        return self._remove(delete(Comment).where(Comment.response_key.in_(responses)))
+
+    def _answers(self) -> int:
+        """Delete responses with everything in them, and the pseudonyms under which nothing is kept any more."""
+        mine = Response.wave_id.in_(self._waves())
+        keys = set(self.session.scalars(select(Response.respondent_key).where(mine)))
+        n_deleted = self._remove(delete(Response).where(mine))
+        if self.dry_run:
+            return n_deleted
+        kept = set(
+            self.session.scalars(select(Response.respondent_key).where(Response.respondent_key.in_(keys)))
+        )
+        self.session.execute(delete(Respondent).where(Respondent.key.in_(keys - kept)))
+        cohorts = set(self.session.scalars(select(Cohort.id).where(Cohort.program_id == self.program.id)))
+        if cohorts == set(self.due):
+            # Who stood behind a number matters as long as another one can still be published beside it.
+            releases = select(Release.id).where(Release.wave_id.in_(self._waves()))
+            self.session.execute(delete(PublishedGroup).where(PublishedGroup.release_id.in_(releases)))
+        return n_deleted
+
+    def _goals(self) -> int:
+        """Delete what the pairs shared."""
+        pairs = select(Pair.id).where(Pair.cohort_id.in_(self.due))
+        return self._remove(delete(Goal).where(Goal.pair_id.in_(pairs)))
+
+    def _messages(self) -> int:
+        """Delete what people wrote to the coordinator."""
+        return self._remove(delete(Message).where(Message.participant_id.in_(self._people())))
+
+    def _waves(self) -> Select[str]:
+        """The waves of the cohorts that are due."""
+        return select(Wave.id).where(Wave.cohort_id.in_(self.due))
+
+    def _people(self) -> list[str]:
+        """The people all of whose cohorts are due; somebody without a pair goes with the whole programme."""
+        everybody = self.session.scalars(
+            select(Participant.id).where(Participant.program_id == self.program.id).order_by(Participant.id)
+        )
+        all_cohorts = set(self.session.scalars(select(Cohort.id).where(Cohort.program_id == self.program.id)))
+        cohorts = _cohorts_of(self.session, self.program.id)
+        return [person for person in everybody if cohorts.get(person, all_cohorts) <= set(self.due)]
+
+    def _remove(self, statement: Delete) -> int:
+        """Delete rows, or count them."""
+        return _remove(self.session, statement, self.dry_run)
+
+
+def _read_clocks(session: Session, program: Program, now: datetime) -> dict[Cohort, _Clock]:
+    """The clock of each cohort of a programme."""
+    cohorts = session.scalars(select(Cohort).where(Cohort.program_id == program.id)).all()
+    waves = session.scalars(
+        select(Wave).join(Wave.cohort).where(Cohort.program_id == program.id),
+        execution_options={"populate_existing": True},
+    ).all()
+    return {
+        cohort: _read_clock(cohort, program, [wave for wave in waves if wave.cohort_id == cohort.id], now)
+        for cohort in cohorts
+    }
+
+
+def _read_clock(cohort: Cohort, program: Program, waves: Sequence[Wave], now: datetime) -> _Clock:
+    """The clock of one cohort; while one of its waves is open or planned nothing is over."""
+    if any(wave_state(wave, now) is not WaveState.CLOSED for wave in waves):
+        return _Clock(None, None, None)
+    declared = cohort.ends_on or program.retired_on
+    # The last day itself still belongs to the programme.
+    end = None if declared is None else datetime.combine(declared + timedelta(days=1), time(), tzinfo=UTC)
+    measured = _latest(ended_at(wave) for wave in waves)
+    # A cohort that never came to its last wave is over when its programme is.
+    without = None if end is None else _latest([end, *([measured] if measured else [])])
+    last = _latest(ended_at(wave) for wave in waves if wave.kind in LAST_WAVES)
+    pairs = _latest(ended_at(wave) for wave in waves if wave.kind in AFTER_PAIR)
+    over = last if end is None else without
+    return _Clock(surveys_over=last or without, pairs_over=pairs or last or without, program_over=over)
+
+
+def _is_undated(session: Session, cohort: Cohort, clock: _Clock, now: datetime) -> bool:
+    """Whether nobody can tell when a cohort's data end, although none of its waves is still to come."""
+    if clock.surveys_over is not None or clock.program_over is not None:
+        return False
+    waves = session.scalars(select(Wave).where(Wave.cohort_id == cohort.id)).all()
+    return all(wave_state(wave, now) is WaveState.CLOSED for wave in waves)
+
+
+def _latest(moments: Iterable[datetime]) -> datetime | None:
+    """The latest of some moments, if there is any."""
+    return max(moments, default=None)
+
+
+def _cohorts_of(session: Session, program_id: str) -> dict[str, set[str]]:
+    """In which cohorts each person of a programme has a pair."""
+    rows = session.execute(
+        select(Pair.mentor_id, Pair.mentee_id, Pair.cohort_id)
+        .join(Cohort, Cohort.id == Pair.cohort_id)
+        .where(Cohort.program_id == program_id)
+    )
+    found: dict[str, set[str]] = {}
+    for mentor, mentee, cohort in rows:
+        found.setdefault(mentor, set()).add(cohort)
+        found.setdefault(mentee, set()).add(cohort)
+    return found
+
+
+def _remove(session: Session, statement: Delete, dry_run: bool) -> int:
+    """Delete rows, or count those that would go."""
+    if dry_run:
+        count = select(func.count()).select_from(statement.table)
+        if statement.whereclause is not None:
+            count = count.where(statement.whereclause)
+        return session.scalar(count) or 0
+    result: CursorResult[Any] = session.connection().execute(statement)
+    # What the database deleted must not be read from memory any more.
+    session.expire_all()
+    return result.rowcount
+
+
+def _note(
+    session: Session, program: Program, kind: RetentionKind, due: Collection[str], now: datetime
+) -> None:
+    """Note which cohorts came to the end of a kind of data, each once, and tell the log if there are new ones."""
+    done = select(RetentionStep.cohort_id).where(RetentionStep.kind == kind, RetentionStep.cohort_id.in_(due))
+    new = sorted(set(due) - set(session.scalars(done)))
+    today = as_utc(now).date()
+    session.add_all(RetentionStep(cohort_id=cohort_id, kind=kind, done_on=today) for cohort_id in new)
+    session.flush()
+    if new:
+        record_event(session, ACTIONS[kind], now=now, program=program)
