@@ -30,8 +30,16 @@ from surveys.datasets import (
     frame_above_floor,
     rated_items,
 )
-from surveys.models import Program, User, Wave
-from surveys.packages import README, ExportError, check_target, pack_table, pack_text, write_package
+from surveys.models import DataPackage, Program, User, Wave
+from surveys.packages import (
+    OPEN_LICENCES,
+    README,
+    ExportError,
+    check_target,
+    pack_table,
+    pack_text,
+    write_package,
+)
 from surveys.published import cohorts_of
 from surveys.waves import floor_of, instrument_of
 
@@ -44,7 +52,6 @@ PERSON = ("respondent", "pair", "cohort", "role")
 # A language, like any other trait of people, is told only where this many share it.
 SMALLEST_GROUP = 10
 LONGEST_PURPOSE = 1000
-OPEN_LICENCES = ("CC-BY", "CC0")
 TEXT_COLUMNS = ("label", "stem", "codes")
 
 
@@ -96,7 +103,7 @@ def write_data_package(
     """Write the package of all closed waves of a programme: a zip if `target` ends in .zip, otherwise a new folder.
 
     The package appears whole or not at all, readable by its owner only. The export is noted in the audit log, without the
-    purpose, which stands in the manifest. Raises ExportError.
+    purpose, which stands in the manifest and on the pages of the people whose answers may be in it. Raises ExportError.
     """
     moment = as_utc(now)
     purpose = _checked_purpose(purpose)
@@ -125,6 +132,17 @@ def write_data_package(
     )
     files["manifest.json"] = pack_text(json.dumps(manifest.as_json(), ensure_ascii=False, indent=2) + "\n")
     record_event(session, AuditAction.DATA_EXPORTED, now=now, actor=actor, program=program)
+    # People may know that copies of their answers were made, what for, and that they cannot be erased here.
+    session.add(
+        DataPackage(
+            program_id=program.id,
+            written_on=moment.date(),
+            purpose=purpose,
+            wave_ids=sorted(wave.id for wave in waves),
+            manifest_digest=files["manifest.json"].sha256,
+        )
+    )
+    session.flush()
     write_package(target, files, moment.date())
     return manifest
 

@@ -14,6 +14,9 @@ from typing import ClassVar
 from instruments.errors import N_
 from surveys.errors import CodedError
 
+# Only the wording of questionnaires under one of these may leave the house in a file.
+OPEN_LICENCES = ("CC-BY", "CC0")
+
 README = """\
 Data package of a reverse-mentoring programme, written by Viceversa {version}.
 

@@ -3,26 +3,30 @@
 Taking back one response while its wave is open is `surveys.responses.withdraw_response`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from surveys.audit import AuditAction, record_event
 from surveys.database import as_utc
 from surveys.errors import ResponseError
-from surveys.models import Invitation, Participant, Respondent, Response
+from surveys.models import Answer, Comment, Invitation, Participant, Respondent, Response
 from surveys.pseudonyms import Pseudonyms
 from surveys.retention import link_destroyed_on
+from surveys.rights import issue_receipt
 
 
 @dataclass(frozen=True)
 class SurveyWithdrawal:
-    """What a person took back."""
+    """What a person took back, and the code of the receipt, which is shown once; None if there was nothing to erase."""
 
     n_responses: int
     n_invitations: int
+    n_answers: int = 0
+    n_comments: int = 0
+    receipt: str | None = field(default=None, compare=False, repr=False)
 
 
 def withdraw_from_surveys(
@@ -45,10 +49,16 @@ def withdraw_from_surveys(
         .returning(Invitation.id)
     ).all()
     respondent_key = pseudonyms.respondent_key(session, participant.id)
-    n_responses = 0
+    n_responses = n_answers = n_comments = 0
+    receipt = None
     if respondent_key is not None:
-        owned = select(func.count()).select_from(Response).where(Response.respondent_key == respondent_key)
-        n_responses = session.scalar(owned) or 0
+        owned = select(Response.key).where(Response.respondent_key == respondent_key)
+        n_responses = _count(session, Response.respondent_key == respondent_key)
+        n_answers = _count(session, Answer.response_key.in_(owned))
+        n_comments = _count(session, Comment.response_key.in_(owned))
+        receipt = issue_receipt(
+            session, n_responses=n_responses, n_answers=n_answers, n_comments=n_comments, now=now
+        )
         # The database deletes responses, answers and comments along with the respondent.
         session.execute(delete(Respondent).where(Respondent.key == respondent_key))
         pseudonyms.destroy_participant(session, participant.id)
@@ -59,4 +69,9 @@ def withdraw_from_surveys(
         participant.surveys_ended_on = moment.date()
         record_event(session, AuditAction.SURVEYS_ENDED, now=now, program=participant.program)
     session.flush()
-    return SurveyWithdrawal(n_responses, len(revoked))
+    return SurveyWithdrawal(n_responses, len(revoked), n_answers, n_comments, receipt)
+
+
+def _count(session: Session, condition: ColumnElement[bool]) -> int:
+    """How many rows fulfil a condition."""
+    return session.scalar(select(func.count()).where(condition)) or 0

@@ -26,7 +26,7 @@ from webapp.command_session import open_session as _session
 from webapp.command_session import read_clock as _now
 from webapp.config import DEFAULT_DATABASE_URL, ConfigError, Settings, load_settings
 from webapp.keys import complete_settings
-from webapp.oversight import audit, retention
+from webapp.oversight import audit, receipt, retention
 
 if TYPE_CHECKING:
     from surveys.models.access import User
@@ -85,6 +85,7 @@ def main(ctx: click.Context) -> None:
 main.add_command(analyse)
 main.add_command(audit)
 main.add_command(retention)
+main.add_command(receipt)
 
 
 # --- database and users -------------------------------------------------------------------------------------------
@@ -505,7 +506,11 @@ def release_show(settings: Settings, slug: str, cohort_name: str, kind: str, as_
 @main.command()
 @click.argument("slug")
 @click.argument("target", type=click.Path(path_type=Path))
-@click.option("--purpose", required=True, help="What the data are for; it stands in the manifest.")
+@click.option(
+    "--purpose",
+    required=True,
+    help="What the data are for; it stands in the manifest, and participants can read it.",
+)
 @click.pass_obj
 def export(settings: Settings, slug: str, target: Path, purpose: str) -> None:
     """Write the researcher's data package of all closed waves to TARGET (.zip or a new folder).

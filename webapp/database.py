@@ -60,6 +60,12 @@ def now() -> dt.datetime:
     return moment
 
 
+def engine() -> Engine:
+    """Return the app's engine, for what no transaction can do."""
+    database: Database = current_app.extensions[EXTENSION]
+    return database.engine
+
+
 def pseudonyms() -> Pseudonyms:
     """Return the holder of the key that links participants to pseudonyms."""
     database: Database = current_app.extensions[EXTENSION]

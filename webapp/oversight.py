@@ -148,6 +148,33 @@ def run_retention(settings: Settings, dry_run: bool, day: dt.datetime | None) ->
     click.echo("Nothing was deleted (--dry-run)." if dry_run else "Done.")
 
 
+@click.group()
+def receipt() -> None:
+    """Check the receipt of an erasure."""
+
+
+@receipt.command("check")
+@click.argument("code")
+@click.pass_obj
+def check_receipt(settings: Settings, code: str) -> None:
+    """Say what was erased, and when, under the CODE that a participant was shown; to whom it belongs is not known.
+
+    \b
+    Example:
+      viceversa receipt check ABCD-EFGH-IJKL-MNOP-QRST-UVWX
+    """
+    from surveys.rights import find_receipt
+
+    with open_session(settings) as session:
+        found = find_receipt(session, code)
+    if found is None:
+        raise click.ClickException("No receipt has this code. Compare it sign by sign.")
+    click.echo(
+        f"On {found.erased_on} were erased: {found.n_responses} responses, {found.n_answers} answers, "
+        f"{found.n_comments} comments."
+    )
+
+
 def _count(counts: Mapping[str, int]) -> str:
     """Counts in a line."""
     return ", ".join(f"{name} {number}" for name, number in counts.items())

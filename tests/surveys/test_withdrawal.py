@@ -43,7 +43,8 @@ def test_leaving_erases_answers_of_open_and_closed_waves_and_the_link(answered: 
     person = answered.pairs[0].mentor_id
     key = answered.pseudonyms.respondent_key(session, person)
 
-    assert leave(answered) == SurveyWithdrawal(n_responses=2, n_invitations=2)
+    expected = SurveyWithdrawal(n_responses=2, n_invitations=2, n_answers=4, n_comments=0)
+    assert leave(answered) == expected
     session.commit()
 
     assert answered.pseudonyms.respondent_key(session, person) is None

@@ -1,16 +1,34 @@
 """The participant's path: every state a link can be in, and nothing typed is ever lost."""
 
+import json
 import re
 from collections.abc import Callable
+from datetime import date, timedelta
 from html import unescape
+from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from instruments.model import WaveKind
 from surveys import invitations, waves
-from surveys.models import Answer, Comment, Contact, Invitation, PseudonymLink, Respondent, Response, Wave
+from surveys.models import (
+    Answer,
+    Comment,
+    Contact,
+    DataPackage,
+    Invitation,
+    PseudonymLink,
+    Respondent,
+    Response,
+    Wave,
+)
+from surveys.pseudonyms import Pseudonyms
+from surveys.retention import RetentionPolicy, apply_retention
+
+TOY_FOLDERS = (Path(__file__).parents[1] / "instruments",)
 
 TOTAL = 4
 # The items of the toy questionnaire's mid wave for a mentee, page by page.
@@ -55,7 +73,15 @@ class TestWelcome:
         assert 'data-stream="confidential"' in page.text
 
     def test_never_calls_answers_anonymous(self, client: FlaskClient, mentee: str) -> None:
-        for address in (mentee, f"{mentee}/1", f"{mentee}/review", f"{mentee}/withdraw", "/"):
+        for address in (
+            mentee,
+            f"{mentee}/1",
+            f"{mentee}/review",
+            f"{mentee}/withdraw",
+            f"{mentee}/my-data",
+            "/receipt/",
+            "/",
+        ):
             assert "anonym" not in client.get(address).text.lower()
 
     def test_before_the_opening_says_when_it_opens(self, client: FlaskClient, seeded) -> None:
@@ -87,7 +113,7 @@ class TestWelcome:
     def test_a_visit_alone_writes_nothing(
         self, client: FlaskClient, mentee: str, write: Callable[[], Session]
     ) -> None:
-        for deep in ("", "/1", "/4", "/review", "/withdraw"):
+        for deep in ("", "/1", "/4", "/review", "/withdraw", "/my-data"):
             assert client.get(mentee + deep).status_code == 200
 
         with write() as session:
@@ -460,6 +486,175 @@ class TestWithdrawing:
         assert checked_of(client.get(f"{mentor}/1").text) == {"A1": "c:2"}
         with write() as session:
             assert len(session.scalars(select(Answer)).all()) == 1
+
+
+def receipt_in(page: str) -> str:
+    """The code of the receipt that a page shows."""
+    match = re.search(r'<p class="receipt"><bdi dir="ltr">([A-Z2-7-]{29})</bdi>', page)
+    assert match, page
+    return match.group(1)
+
+
+class TestMyData:
+    def test_the_own_answers_can_be_taken_along_with_their_questions(
+        self, client: FlaskClient, mentee: str
+    ) -> None:
+        fill_all(client, mentee)
+        client.post(f"{mentee}/4", data={"H1": "c:1", "R1": "my own words"})
+        assert f'href="{mentee}/my-data"' in client.get(mentee).text
+        page = client.get(f"{mentee}/my-data").text
+        links = re.findall(r'href="([^"]+)" download', page)
+        assert links == [f"{mentee}/my-data/csv", f"{mentee}/my-data/json"]
+
+        table, text = (client.get(link) for link in links)
+
+        assert table.headers["Content-Disposition"] == "attachment; filename=my-answers.csv"
+        assert text.headers["Content-Disposition"] == "attachment; filename=my-answers.json"
+        assert table.headers["Cache-Control"] == text.headers["Cache-Control"] == "no-store"
+        (response,) = json.loads(text.data)["responses"]
+        assert len(response["answers"]) == sum(map(len, PAGES))
+        assert any("Amina Siddiqui" in answer["question"] for answer in response["answers"])
+        assert "my own words" in table.data.decode("utf-8-sig")
+
+    def test_nothing_of_the_partner_is_in_it(self, client: FlaskClient, mentee: str, mentor: str) -> None:
+        client.post(f"{mentor}/1", data={"A1": "c:5"})
+        client.post(f"{mentor}/4", data={"R1": "words of the partner"})
+        client.post(f"{mentee}/1", data={"A1": "c:1"})
+
+        file = client.get(f"{mentee}/my-data/json").text
+
+        assert "words of the partner" not in file
+        assert len(json.loads(file)["responses"][0]["answers"]) == 1
+
+    def test_in_another_browser_the_link_gives_nothing_and_tells_nothing(
+        self, client: FlaskClient, app, mentee: str
+    ) -> None:
+        """Whoever has only the link, above all the coordinator, sees the same whether or not there are answers."""
+        before = client.get(f"{mentee}/my-data").text
+        fill_all(app.test_client(), mentee)
+
+        after = client.get(f"{mentee}/my-data").text
+
+        assert after == before
+        assert "download>" not in after
+        for kind in ("csv", "json"):
+            answer = client.get(f"{mentee}/my-data/{kind}")
+            assert (answer.status_code, answer.location) == (303, f"{mentee}/my-data")
+
+    def test_answers_of_another_wave_need_the_browser_that_gave_them(
+        self, client: FlaskClient, app, mentee: str, write: Callable[[], Session]
+    ) -> None:
+        """A link of a new wave in strange hands must not open what was answered in an earlier one."""
+        fill_all(client, mentee)
+        with write() as session:
+            wave = session.scalars(select(Wave).where(Wave.kind == "T2")).all()
+            wave = next(one for one in wave if one.cohort.name == "open")
+            later = waves.schedule_wave(
+                session, wave.cohort, "TC", waves.instrument_of(wave, folders=TOY_FOLDERS),
+                opens_at=wave.opens_at, closes_at=wave.closes_at, now=wave.opens_at,
+            )  # fmt: skip
+            issued = invitations.issue_invitations(session, later, now=wave.opens_at, folders=TOY_FOLDERS)
+            tokens = [one.token for one in issued if one.invitation.participant.role == "mentee"]
+        stranger, new_link = app.test_client(), f"/s/{tokens[0]}"
+        stranger.post(f"{new_link}/1", data={"A1": "c:2", "B1": "c:2", "X1": "c:2"})
+
+        seen = json.loads(stranger.get(f"{new_link}/my-data/json").text)["responses"]
+        client.post(f"{new_link}/1", data={"A1": "c:2"})
+        own = json.loads(client.get(f"{mentee}/my-data/json").text)["responses"]
+
+        assert [response["wave"] for response in seen] == ["TC"]
+        assert [response["wave"] for response in own] == ["T2"]
+
+    def test_withdrawn_answers_are_in_no_file(self, client: FlaskClient, mentee: str) -> None:
+        fill_all(client, mentee)
+        client.post(f"{mentee}/withdraw")
+
+        assert client.get(f"{mentee}/my-data/json").status_code == 303
+
+    @pytest.mark.parametrize("kind", ["xml", "", "json/x"])
+    def test_there_are_two_kinds_of_files(self, client: FlaskClient, mentee: str, kind: str) -> None:
+        assert client.get(f"{mentee}/my-data/{kind}").status_code == 404
+
+    def test_copies_are_listed_with_day_and_purpose(
+        self, client: FlaskClient, mentee: str, write: Callable[[], Session]
+    ) -> None:
+        assert "Nobody was given a file" in client.get(f"{mentee}/my-data").text
+        with write() as session:
+            wave = next(w for w in session.scalars(select(Wave)) if w.cohort.name == "open")
+            session.add(
+                DataPackage(
+                    id="abcdef01" * 4, program_id=wave.cohort.program_id, written_on=date(2026, 3, 1),
+                    purpose="<b>Report</b>", wave_ids=[wave.id], manifest_digest="d" * 64,
+                )
+            )  # fmt: skip
+        words = text_of(client.get(f"{mentee}/my-data").text)
+
+        assert "Mar 1, 2026" in words or "March 1, 2026" in words
+        assert "&lt;b&gt;Report&lt;/b&gt;" in client.get(f"{mentee}/my-data").text
+        assert "Number \u2068abcdef01\u2069" in words or "abcdef01" in words
+
+    def test_after_the_link_was_destroyed_the_pages_say_so(
+        self, client: FlaskClient, mentee: str, clock, write: Callable[[], Session]
+    ) -> None:
+        fill_all(client, mentee)
+        clock.forward(days=10)
+        with write() as session:
+            wave = next(w for w in session.scalars(select(Wave)) if w.cohort.name == "open")
+            wave.kind = WaveKind.T3B
+            program = wave.cohort.program
+            for other in session.scalars(select(Wave).where(Wave.id != wave.id)):
+                other.kind = WaveKind.T3B
+            policy = RetentionPolicy(link_days=0)
+            holder = Pseudonyms(bytes(range(32)))
+            apply_retention(
+                session, program, pseudonyms=holder, now=clock() + timedelta(days=5), policy=policy
+            )
+            wave.kind = WaveKind.T2
+
+        for address in (mentee, f"{mentee}/my-data"):
+            page = client.get(address)
+            assert page.status_code == 200
+            assert "was destroyed on" in page.text
+        assert client.get(f"{mentee}/my-data/json").status_code == 303
+        assert client.post(f"{mentee}/leave").status_code == 303
+
+
+class TestReceipt:
+    def test_leaving_shows_a_receipt_once_that_can_be_checked_without_link_and_cookie(
+        self, client: FlaskClient, app, mentee: str
+    ) -> None:
+        fill_all(client, mentee)
+        client.post(f"{mentee}/4", data={"H1": "c:1", "R1": "a secret remark"})
+        page = client.post(f"{mentee}/leave").text
+        stranger = app.test_client()
+
+        assert "1 questionnaire with 8 chosen answers and 1 written answer" in text_of(page)
+        assert stranger.get("/receipt/").status_code == 200
+        known = stranger.post("/receipt/", data={"code": receipt_in(page).lower()})
+
+        assert known.status_code == 200
+        assert "This receipt is genuine" in known.text
+        assert "1 questionnaire with 8 chosen answers and 1 written answer" in text_of(known.text)
+        assert "a secret remark" not in known.text
+        assert "Set-Cookie" not in known.headers
+
+    @pytest.mark.parametrize(
+        ("code", "sentence"),
+        [
+            ("AAAA-BBBB", "No receipt has this code."),
+            ("", "Please type the code."),
+            ("A" * 101, "This is too long."),
+            ("<script>", "No receipt has this code."),
+        ],
+    )
+    def test_any_other_code_is_refused_and_kept_in_the_field(
+        self, client: FlaskClient, code: str, sentence: str
+    ) -> None:
+        answer = client.post("/receipt/", data={"code": code})
+
+        assert answer.status_code == 400
+        assert sentence in answer.text
+        assert "<script>" not in answer.text.partition("<main")[2]
 
 
 class TestForeignForms:

@@ -1,5 +1,6 @@
 """Pages behind a personal link. A GET never writes; every POST saves first and then goes on."""
 
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -7,10 +8,11 @@ from flask import Blueprint, Response, abort, make_response, redirect, render_te
 from werkzeug.wrappers import Response as AnyResponse
 
 from instruments.answers import AnswerValue, validate_answers
-from surveys import responses, withdrawal
+from surveys import responses, rights, withdrawal
+from surveys.database import overwrite_deleted
 from surveys.errors import AnswerError, ResponseError, WaveNotOpenError
 from webapp.access import csrf
-from webapp.database import db, instrument_folders, now, pseudonyms
+from webapp.database import db, engine, instrument_folders, now, pseudonyms
 from webapp.errors import status_of, translate_error
 from webapp.participate import holder
 from webapp.participate.forms import PageForm, Wording
@@ -144,6 +146,29 @@ def take_up_answers(token: str) -> AnyResponse:
     return make_response(page, 429 if too_often else 400)
 
 
+@blueprint.get("/<token>/my-data")
+def show_my_data(token: str) -> str:
+    """Show what is kept, for how long, who has copies, and how to take the own answers along."""
+    return render_template("participate/my_data.html", visit=open_visit(token))
+
+
+@blueprint.get("/<token>/my-data/<any(json, csv):kind>")
+def download_my_data(token: str, kind: str) -> AnyResponse:
+    """Send the answers that this browser gave, as a file; without any, lead to the page that says why there is none."""
+    visit = open_visit(token)
+    if not visit.own_responses:
+        return redirect(url_for("participate.show_my_data", token=token), 303)
+    if kind == "csv":
+        content, mimetype = rights.answers_as_csv(visit.own_responses), "text/csv; charset=utf-8"
+    else:
+        content = rights.answers_as_json(visit.program.name, visit.own_responses, now=now())
+        mimetype = "application/json"
+    answer = make_response(content)
+    answer.content_type = mimetype
+    answer.headers["Content-Disposition"] = f"attachment; filename=my-answers.{kind}"
+    return answer
+
+
 @blueprint.get("/<token>/withdraw")
 def show_withdrawal(token: str) -> str:
     """Ask before anything is deleted."""
@@ -159,19 +184,26 @@ def withdraw_answers(token: str) -> AnyResponse:
             responses.withdraw_response(db(), visit.invitation, pseudonyms=pseudonyms(), now=now())
         except WaveNotOpenError as error:
             return _refuse(visit, error, {})
-    return _to_welcome(visit)
+    return _overwrite_afterwards(_to_welcome(visit))
 
 
 @blueprint.post("/<token>/leave")
-def leave_surveys(token: str) -> str | AnyResponse:
+def leave_surveys(token: str) -> AnyResponse:
     """Delete everything the person ever answered in the programme and never ask again; the link ends with it."""
     visit = open_visit(token)
     if visit.response is None or visit.withdrawn:
         # A link alone, which others may have seen, is not enough to delete all that a person ever answered.
         return _to_welcome(visit)
     person = visit.invitation.participant
-    withdrawal.withdraw_from_surveys(db(), person, pseudonyms=pseudonyms(), now=now())
-    return render_template("participate/left.html", visit=visit)
+    erased = withdrawal.withdraw_from_surveys(db(), person, pseudonyms=pseudonyms(), now=now())
+    page = render_template("participate/left.html", visit=visit, erased=erased, packages=visit.packages)
+    return _overwrite_afterwards(make_response(page))
+
+
+def _overwrite_afterwards(answer: AnyResponse) -> AnyResponse:
+    """Once the answer is on its way, and the erasure committed, let nothing of it stay beside the database."""
+    answer.call_on_close(partial(overwrite_deleted, engine()))
+    return answer
 
 
 def _circumstances(visit: Visit) -> dict[str, Any]:

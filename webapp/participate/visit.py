@@ -1,5 +1,6 @@
 """What a personal link opens: whose questionnaire, in which language and state, with which pages and saved answers."""
 
+import datetime as dt
 import hmac
 import math
 from collections.abc import Mapping
@@ -10,8 +11,8 @@ from flask import current_app
 
 from instruments.answers import AnswerValue
 from instruments.model import Form, FormPage, Instrument, shuffled_items
-from surveys import invitations, responses, waves
-from surveys.models import Invitation, Program, ResponseState, Wave
+from surveys import invitations, responses, retention, rights, waves
+from surveys.models import DataPackage, Invitation, Program, ResponseState, Wave
 from webapp import i18n
 from webapp.database import db, instrument_folders, now, pseudonyms
 from webapp.participate import holder
@@ -81,6 +82,28 @@ class Visit:
     def can_withdraw(self) -> bool:
         """Whether this questionnaire holds anything that can be taken back now."""
         return self.response is not None and not self.withdrawn and self.state is waves.WaveState.OPEN
+
+    @cached_property
+    def link_destroyed_on(self) -> dt.date | None:
+        """When the way to this person's answers was destroyed; None while there may be one."""
+        return retention.link_destroyed_on(db(), self.invitation.participant)
+
+    @cached_property
+    def own_responses(self) -> tuple[rights.OwnResponse, ...]:
+        """Everything the person answered in this browser, here and in the other questionnaires of the programme."""
+        return rights.own_responses(
+            db(),
+            self.invitation.participant,
+            pseudonyms=pseudonyms(),
+            may_read=holder.is_held,
+            unnamed_partner=i18n.gettext("your partner"),
+            folders=instrument_folders(),
+        )
+
+    @cached_property
+    def packages(self) -> list[DataPackage]:
+        """The data packages in which answers of this person may be."""
+        return rights.packages_with(db(), self.invitation.participant)
 
     @property
     def machine_drafted(self) -> bool:

@@ -1,0 +1,243 @@
+"""What a person may have of their own data: their answers as a file, a receipt for an erasure, and who has copies.
+
+The file holds the answers of one person only, never anything of the partner beyond the name in a question.
+"""
+
+import base64
+import hashlib
+import json
+import secrets
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, joinedload
+
+from instruments.answers import AnswerValue
+from instruments.model import Instrument, WaveKind
+from surveys.database import as_utc
+from surveys.invitations import partner_name
+from surveys.models import DataPackage, ErasureReceipt, Invitation, Participant, ResponseState
+from surveys.packages import OPEN_LICENCES, pack_table
+from surveys.pseudonyms import Pseudonyms
+from surveys.responses import ResponseView, load_response
+from surveys.waves import form_of, instrument_of
+
+# 120 random bits: nobody finds a code by trying, so a plain digest is enough to keep.
+CODE_BYTES = 15
+CODE_GROUP = 4
+# A spreadsheet takes a cell that begins like this for a formula; a partner's name or one's own words may.
+FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
+COLUMNS = (
+    "questionnaire", "version", "wave", "about", "status", "started_on", "submitted_on",
+    "item", "question", "code", "answer", "missing",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class OwnAnswer:
+    """One question with the answer to it: the code and its label, or the words that were written."""
+
+    item: str
+    question: str
+    code: int | None
+    answer: str
+    missing: str
+
+
+@dataclass(frozen=True)
+class OwnResponse:
+    """What a person answered in one wave about one partner, in the language in which they saw it."""
+
+    questionnaire: str
+    version: str
+    wave: WaveKind
+    about: str
+    language: str
+    status: ResponseState
+    started_on: date
+    submitted_on: date | None
+    answers: tuple[OwnAnswer, ...]
+
+
+def own_responses(
+    session: Session,
+    participant: Participant,
+    *,
+    pseudonyms: Pseudonyms,
+    may_read: Callable[[ResponseView], bool],
+    unnamed_partner: str,
+    folders: Sequence[Path] = (),
+) -> tuple[OwnResponse, ...]:
+    """Everything a person answered and may read here, in the order of the waves.
+
+    `may_read` decides for each response: who holds one personal link has not thereby given the answers behind the others.
+    """
+    found = []
+    for invitation in _invitations_of(session, participant):
+        response = load_response(session, invitation, pseudonyms)
+        if response is not None and response.answers and may_read(response):
+            partner = partner_name(session, invitation) or unnamed_partner
+            found.append(_describe(invitation, response, partner, folders))
+    return tuple(found)
+
+
+def answers_as_json(program: str, responses: Sequence[OwnResponse], *, now: datetime) -> bytes:
+    """The answers as JSON, readable by people and by other services."""
+    content = {
+        "program": program,
+        "written_on": as_utc(now).date().isoformat(),
+        "responses": [asdict(response) for response in responses],
+    }
+    return (json.dumps(content, ensure_ascii=False, indent=2, default=_as_text) + "\n").encode()
+
+
+def answers_as_csv(responses: Sequence[OwnResponse]) -> bytes:
+    """The answers as a table, one line an answer, marked as UTF-8 for spreadsheets.
+
+    A cell that a spreadsheet would compute begins with an apostrophe.
+    """
+    return b"\xef\xbb\xbf" + pack_table(_lines(responses)).content
+
+
+def packages_with(session: Session, participant: Participant) -> list[DataPackage]:
+    """The data packages written of waves to which a person was invited, the newest first.
+
+    Whether there are answers of theirs in a package is not looked up: the list is the same for whoever did not answer.
+    """
+    mine = select(Invitation.wave_id).where(Invitation.participant_id == participant.id).distinct()
+    invited = set(session.scalars(mine))
+    packages = session.scalars(
+        select(DataPackage)
+        .where(DataPackage.program_id == participant.program_id)
+        .order_by(DataPackage.written_on.desc(), DataPackage.id)
+    )
+    return [package for package in packages if invited & set(package.wave_ids)]
+
+
+def issue_receipt(
+    session: Session, *, n_responses: int, n_answers: int, n_comments: int, now: datetime
+) -> str:
+    """Note an erasure without a link to anybody; the code that is returned exists nowhere else."""
+    raw = base64.b32encode(secrets.token_bytes(CODE_BYTES)).decode()
+    session.add(
+        ErasureReceipt(
+            code_digest=_digest(raw),
+            erased_on=as_utc(now).date(),
+            n_responses=n_responses,
+            n_answers=n_answers,
+            n_comments=n_comments,
+        )
+    )
+    session.flush()
+    return "-".join(raw[start : start + CODE_GROUP] for start in range(0, len(raw), CODE_GROUP))
+
+
+def find_receipt(session: Session, typed: str) -> ErasureReceipt | None:
+    """The erasure to which a code belongs, however it was typed; None if there is none."""
+    # The digits 0 and 1 are in no code, so whoever reads them means the letters.
+    plain = typed[:200].upper().replace("0", "O").replace("1", "I")
+    return session.get(ErasureReceipt, _digest("".join(sign for sign in plain if sign.isalnum())))
+
+
+def _digest(code: str) -> str:
+    """What is kept of a code."""
+    return hashlib.sha256(b"viceversa erasure receipt: " + code.encode()).hexdigest()
+
+
+def _invitations_of(session: Session, participant: Participant) -> list[Invitation]:
+    """One invitation for each wave and pair, whichever link was the last, by the opening of the waves."""
+    found = session.scalars(
+        select(Invitation)
+        .where(Invitation.participant_id == participant.id)
+        .options(joinedload(Invitation.wave), joinedload(Invitation.participant))
+    )
+    single = {(invitation.wave_id, invitation.pair_id): invitation for invitation in found}
+    return sorted(single.values(), key=lambda one: (one.wave.opens_at, one.wave_id, one.pair_id))
+
+
+def _describe(
+    invitation: Invitation, response: ResponseView, partner: str, folders: Sequence[Path]
+) -> OwnResponse:
+    """A response with the words of its questions."""
+    wave = invitation.wave
+    instrument = instrument_of(wave, folders=folders)
+    asked = form_of(wave, response.role, instrument).item_ids
+    answers = [
+        _describe_answer(instrument, wave.kind, response, item_id, partner)
+        for item_id in asked
+        if item_id in response.answers
+    ]
+    return OwnResponse(
+        questionnaire=instrument.id,
+        version=instrument.version,
+        wave=wave.kind,
+        about=partner,
+        language=response.locale,
+        status=response.state,
+        started_on=response.started_on,
+        submitted_on=response.submitted_on,
+        answers=tuple(answers),
+    )
+
+
+def _describe_answer(
+    instrument: Instrument, wave: WaveKind, response: ResponseView, item_id: str, partner: str
+) -> OwnAnswer:
+    """One answer in words; the wording of a questionnaire that may not be passed on stays out of files."""
+    value, locale = response.answers[item_id], response.locale
+    question = ""
+    if instrument.license.startswith(OPEN_LICENCES):
+        stem = instrument.stem_text(item_id, response.role, wave, locale)
+        text = instrument.text(item_id, response.role, wave, locale)
+        question = " ".join(part for part in (stem, text) if part).replace("{P}", partner)
+    return OwnAnswer(
+        item=item_id,
+        question=question,
+        code=value.code,
+        answer=_label(instrument, item_id, value, locale),
+        missing=value.missing.value if value.missing is not None else "",
+    )
+
+
+def _label(instrument: Instrument, item_id: str, value: AnswerValue, locale: str) -> str:
+    """An answer as it was chosen or written."""
+    if value.text is not None:
+        return value.text
+    if value.missing is not None:
+        return instrument.missing_label(value.missing, locale)
+    return instrument.option_label(instrument.item(item_id).format, value.code or 0, locale)
+
+
+def _lines(responses: Sequence[OwnResponse]) -> Iterator[Sequence[object]]:
+    """The lines of the table."""
+    yield COLUMNS
+    for response in responses:
+        head = (
+            response.questionnaire,
+            response.version,
+            response.wave.value,
+            response.about,
+            response.status.value,
+            response.started_on.isoformat(),
+            response.submitted_on.isoformat() if response.submitted_on else "",
+        )
+        for one in response.answers:
+            code = "" if one.code is None else one.code
+            line = (*head, one.item, one.question, code, one.answer, one.missing)
+            yield tuple(_defuse(cell) for cell in line)
+
+
+def _defuse(cell: object) -> object:
+    """A text that no spreadsheet takes for a formula."""
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA_SIGNS) else cell
+
+
+def _as_text(value: Any) -> str:
+    """What JSON has no word for."""
+    if isinstance(value, date):
+        return value.isoformat()
+    raise TypeError(type(value).__name__)
