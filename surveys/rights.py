@@ -63,6 +63,22 @@ class OwnResponse:
     answers: tuple[OwnAnswer, ...]
 
 
+@dataclass(frozen=True)
+class ReceiptCounts:
+    """How much an erasure was, as its receipt tells it."""
+
+    n_responses: int
+    n_answers: int
+    n_comments: int
+
+
+def count_own(responses: Sequence[OwnResponse]) -> ReceiptCounts:
+    """How much there is in responses that somebody may read."""
+    answers = [one for response in responses for one in response.answers]
+    n_chosen = sum(one.code is not None or one.missing != "" for one in answers)
+    return ReceiptCounts(len(responses), n_chosen, len(answers) - n_chosen)
+
+
 def own_responses(
     session: Session,
     participant: Participant,
@@ -118,18 +134,16 @@ def packages_with(session: Session, participant: Participant) -> list[DataPackag
     return [package for package in packages if invited & set(package.wave_ids)]
 
 
-def issue_receipt(
-    session: Session, *, n_responses: int, n_answers: int, n_comments: int, now: datetime
-) -> str:
+def issue_receipt(session: Session, counts: ReceiptCounts, *, now: datetime) -> str:
     """Note an erasure without a link to anybody; the code that is returned exists nowhere else."""
     raw = base64.b32encode(secrets.token_bytes(CODE_BYTES)).decode()
     session.add(
         ErasureReceipt(
             code_digest=_digest(raw),
             erased_on=as_utc(now).date(),
-            n_responses=n_responses,
-            n_answers=n_answers,
-            n_comments=n_comments,
+            n_responses=counts.n_responses,
+            n_answers=counts.n_answers,
+            n_comments=counts.n_comments,
         )
     )
     session.flush()

@@ -15,7 +15,7 @@ from surveys.errors import ResponseError
 from surveys.models import Answer, Comment, Invitation, Participant, Respondent, Response
 from surveys.pseudonyms import Pseudonyms
 from surveys.retention import link_destroyed_on
-from surveys.rights import issue_receipt
+from surveys.rights import ReceiptCounts, issue_receipt
 
 
 @dataclass(frozen=True)
@@ -30,12 +30,18 @@ class SurveyWithdrawal:
 
 
 def withdraw_from_surveys(
-    session: Session, participant: Participant, *, pseudonyms: Pseudonyms, now: datetime
+    session: Session,
+    participant: Participant,
+    *,
+    pseudonyms: Pseudonyms,
+    now: datetime,
+    counted: ReceiptCounts | None = None,
 ) -> SurveyWithdrawal:
     """Erase everything a person answered in a programme, cut the link to the pseudonym, and never ask again.
 
     The mentoring goes on, the partner's answers stay, and frozen releases are not computed again. Harmless when repeated.
-    Raises ResponseError once the retention clock has destroyed the link: whose answers are whose nobody can tell any more.
+    The receipt tells how much was erased, or only `counted`: whoever holds a link, and not the answers behind the others, must not
+    learn from it how much there was. Raises ResponseError once the retention clock has destroyed the link: whose answers are whose nobody can tell any more.
     """
     moment = as_utc(now)
     destroyed_on = link_destroyed_on(session, participant)
@@ -56,9 +62,8 @@ def withdraw_from_surveys(
         n_responses = _count(session, Response.respondent_key == respondent_key)
         n_answers = _count(session, Answer.response_key.in_(owned))
         n_comments = _count(session, Comment.response_key.in_(owned))
-        receipt = issue_receipt(
-            session, n_responses=n_responses, n_answers=n_answers, n_comments=n_comments, now=now
-        )
+        erased = ReceiptCounts(n_responses, n_answers, n_comments)
+        receipt = issue_receipt(session, counted or erased, now=now)
         # The database deletes responses, answers and comments along with the respondent.
         session.execute(delete(Respondent).where(Respondent.key == respondent_key))
         pseudonyms.destroy_participant(session, participant.id)

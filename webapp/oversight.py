@@ -170,8 +170,8 @@ def check_receipt(settings: Settings, code: str) -> None:
     if found is None:
         raise click.ClickException("No receipt has this code. Compare it sign by sign.")
     click.echo(
-        f"On {found.erased_on} were erased: {found.n_responses} responses, {found.n_answers} answers, "
-        f"{found.n_comments} comments."
+        f"On {found.erased_on} all answers of a person were erased. Given in the browser that was shown this code: "
+        f"{found.n_responses} responses with {found.n_answers} answers and {found.n_comments} comments."
     )
 
 

@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 
 from instruments.answers import AnswerValue
 from instruments.catalog import get_instrument, latest_version
-from surveys import invitations, responses, waves
+from surveys import invitations, responses, rights, waves
 from surveys.database import make_engine, make_session_factory
 from surveys.pseudonyms import Pseudonyms
 from webapp.cli import main
@@ -288,3 +288,14 @@ def test_a_cohort_whose_clock_does_not_run_is_named(run: Run, cohort: Path) -> N
 
     assert "the clock does not run for Finance," in output
     assert cohort.exists()
+
+
+def test_a_receipt_is_checked(run: Run, cohort: Path, database: str) -> None:
+    engine = make_engine(database)
+    with make_session_factory(engine).begin() as session:
+        code = rights.issue_receipt(session, rights.ReceiptCounts(2, 40, 1), now=dt.datetime.now(dt.UTC))
+    engine.dispose()
+
+    assert cohort.exists()
+    assert "2 responses with 40 answers and 1 comments" in run("receipt", "check", code.lower()).output
+    assert "No receipt has this code" in run("receipt", "check", "ABCD", fails=True).output

@@ -213,9 +213,26 @@ class TestReceipt:
         assert len(answered.session.scalars(select(ErasureReceipt.code_digest)).all()) == 1
 
     def test_two_receipts_have_nothing_in_common(self, session: Session, now: Any) -> None:
-        counts = {"n_responses": 1, "n_answers": 1, "n_comments": 0, "now": now}
+        counts = rights.ReceiptCounts(1, 1, 0)
 
-        assert rights.issue_receipt(session, **counts) != rights.issue_receipt(session, **counts)
+        assert rights.issue_receipt(session, counts, now=now) != rights.issue_receipt(
+            session, counts, now=now
+        )
+
+    def test_it_counts_what_the_browser_gave_if_that_is_asked(self, answered: Any) -> None:
+        held = own(answered)[1:]
+        erased = withdraw_from_surveys(
+            answered.session,
+            answered.pairs[0].mentor,
+            pseudonyms=answered.pseudonyms,
+            now=answered.now,
+            counted=rights.count_own(held),
+        )
+        found = rights.find_receipt(answered.session, erased.receipt or "")
+
+        assert (erased.n_responses, erased.n_answers, erased.n_comments) == (2, 3, 1)
+        assert found is not None
+        assert (found.n_responses, found.n_answers, found.n_comments) == (1, 2, 1)
 
 
 class TestPackages:

@@ -490,7 +490,7 @@ class TestWithdrawing:
 
 def receipt_in(page: str) -> str:
     """The code of the receipt that a page shows."""
-    match = re.search(r'<p class="receipt"><bdi dir="ltr">([A-Z2-7-]{29})</bdi>', page)
+    match = re.search(r'<p class="receipt"><bdi dir="ltr" lang="en">([A-Z2-7-]{29})</bdi>', page)
     assert match, page
     return match.group(1)
 
@@ -564,6 +564,8 @@ class TestMyData:
 
         assert [response["wave"] for response in seen] == ["TC"]
         assert [response["wave"] for response in own] == ["T2"]
+        left = text_of(stranger.post(f"{new_link}/leave").text)
+        assert "Given in this browser: 1 questionnaire with" in left, left
 
     def test_withdrawn_answers_are_in_no_file(self, client: FlaskClient, mentee: str) -> None:
         fill_all(client, mentee)

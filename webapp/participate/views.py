@@ -195,8 +195,14 @@ def leave_surveys(token: str) -> AnyResponse:
         # A link alone, which others may have seen, is not enough to delete all that a person ever answered.
         return _to_welcome(visit)
     person = visit.invitation.participant
-    erased = withdrawal.withdraw_from_surveys(db(), person, pseudonyms=pseudonyms(), now=now())
-    page = render_template("participate/left.html", visit=visit, erased=erased, packages=visit.packages)
+    # Counted is what this browser gave: how much the person answered elsewhere is not told to whoever holds a link.
+    counted, packages = rights.count_own(visit.own_responses), visit.packages
+    erased = withdrawal.withdraw_from_surveys(
+        db(), person, pseudonyms=pseudonyms(), now=now(), counted=counted
+    )
+    page = render_template(
+        "participate/left.html", visit=visit, erased=erased, counted=counted, packages=packages
+    )
     return _overwrite_afterwards(make_response(page))
 
 
