@@ -17,8 +17,9 @@ from surveys.errors import InvitationError, WaveError
 from surveys.models import Invitation, Pair, Participant, User, Wave
 from surveys.waves import WaveState, ended_at, instrument_of, lock_wave, wave_state
 
-# After the end of a wave its link still says "closed" for a while, before it says "expired".
-LINK_GRACE = timedelta(days=30)
+# After the end of a wave its link says "closed" before it says "expired": for as long as there is a way from a person to their
+# answers (`surveys.retention`), the pages open on which they can take them along or have them erased.
+LINK_GRACE = timedelta(days=90)
 
 # What is asked after a pair has stopped meeting; the other waves speak of meetings that still take place.
 AFTER_THE_END = frozenset({WaveKind.T3A, WaveKind.T3B, WaveKind.T4})

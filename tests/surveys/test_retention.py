@@ -14,6 +14,7 @@ from instruments.answers import AnswerValue
 from instruments.model import Role, WaveKind
 from surveys import audit, programs, responses, retention, waves
 from surveys.errors import PseudonymKeyError, ResponseError, RetentionError
+from surveys.invitations import LINK_GRACE
 from surveys.models import (
     Answer,
     AuditEvent,
@@ -313,6 +314,10 @@ class TestAfterwards:
 
         assert responses.load_response(ended.session, link.invitation, ended.pseudonyms) is None
         assert count(ended.session, Response, Respondent) == [8, 4]
+
+
+def test_links_open_the_pages_of_a_persons_rights_as_long_as_there_is_a_way_to_their_answers() -> None:
+    assert timedelta(days=RetentionPolicy().link_days) <= LINK_GRACE
 
 
 class TestPolicy:

@@ -417,7 +417,7 @@ class TestLink:
         assert "copy it as a whole" in page.text
 
     def test_an_expired_link_answers_410(self, client: FlaskClient, mentee: str, clock) -> None:
-        clock.forward(days=60)
+        clock.forward(days=100)
 
         page = client.get(mentee)
 

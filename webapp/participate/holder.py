@@ -14,9 +14,11 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
 from surveys import accounts
+from surveys.invitations import LINK_GRACE
 from surveys.responses import ResponseView
 
-COOKIE_LIFE = dt.timedelta(days=60)
+# A window of a few weeks, and then as long as the link opens anything.
+COOKIE_LIFE = dt.timedelta(days=30) + LINK_GRACE
 CODE_DIGITS = 8
 # Eight digits and five tries an hour: the whole window of a wave is too short to find one by trying.
 TRIES = 5
