@@ -19,7 +19,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks.measurement_quality import at_least, at_most
+from benchmarks.quality.findings import at_least, at_most
 from surveys.demo import COHORTS, SEED
 from tests.surveys.simulations.demo_truth import (
     LARGE,

@@ -164,7 +164,11 @@ def plot_forest(
     words: FigureWords,
     *,
     zone: float | None = None,
-    legend: tuple[str, str, str] = ("moved", "not shown to have moved", "too small to matter"),
+    legend: tuple[str, str, str] = (
+        "moved",
+        "not shown to have moved, or shown to be small",
+        "too small to matter",
+    ),
     palette: Palette = LIGHT,
 ) -> Figure:
     """Return changes with their intervals, a row each, on one axis around nought.

@@ -105,7 +105,11 @@ class LittleTest:
 
 _NOBODY = N_("Nobody left, or nobody stayed, so there is nothing to compare.")
 _FLAG = N_(
-    "Those who left had scored differently from those who stayed (%(which)s): changes of those who stayed are not the changes of all."
+    "Those who left had scored unlike those who stayed, by more than .4 standard deviations (%(which)s). Chance can do that; still, changes "
+    "of those who stayed may not be those of all."
+)
+_NO_COMPLETE = N_(
+    "No model of who leaves: too few people have all scores that it would start from (people: %(n)d, scales: %(scales)d)."
 )
 _FEW = N_("Where fewer than two left or stayed, or scores do not vary, no standardized difference is given.")
 _NO_MODEL = N_(
@@ -315,7 +319,7 @@ def _model(
     x, y, role = scores[complete], left[complete], people.loc[complete, "role"]
     n_pairs = int(people["pair"].nunique())
     k = scores.shape[1] + role.nunique()
-    if n_pairs < LOGISTIC_PAIRS or n_left < LOGISTIC_DROPOUTS or len(x) <= k or y.nunique() < 2:
+    if n_pairs < LOGISTIC_PAIRS or n_left < LOGISTIC_DROPOUTS:
         params = {
             "pairs": LOGISTIC_PAIRS,
             "dropouts": LOGISTIC_DROPOUTS,
@@ -323,6 +327,8 @@ def _model(
             "n_left": n_left,
         }
         return None, (Note("dropout.no_model", _NO_MODEL, params),)
+    if len(x) <= k or y.nunique() < 2:
+        return None, (Note("dropout.no_complete", _NO_COMPLETE, {"n": len(x), "scales": scores.shape[1]}),)
     design = {"intercept": np.ones(len(x))}
     for scale in x.columns:
         design[str(scale)] = ((x[scale] - x[scale].mean()) / x[scale].std(ddof=1)).to_numpy()

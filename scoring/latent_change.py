@@ -26,6 +26,9 @@ _NO_ERROR = N_("One score for each wave, taken as free of error: this is the pla
 _KNOWN_ERROR = N_(
     "The error of a score is taken from the retest reliability (%(sem).2f points), not estimated."
 )
+_IMPROPER = N_(
+    "Baseline and true change would correlate beyond -1 or 1, so their correlation is not given: so few people cannot tell it."
+)
 _NEGATIVE = N_(
     "The variance of true change is estimated below 0: the scores do not differ more in change than error lets them."
 )
@@ -41,7 +44,7 @@ class LatentChange:
         Rows mean_before, variance_before, mean_change, variance_change, covariance (of baseline and change); columns estimate, se, z,
         p, low, high (95 %), in points or points squared.
     correlation : float or None
-        Of baseline and true change; None when a variance is not positive.
+        Of baseline and true change; None when a variance is not positive or it would lie outside -1 to 1.
     standardized : float or None
         Mean change over the standard deviation of true baselines.
     chi_square, df : float
@@ -131,9 +134,13 @@ def latent_change(
     if not change > 0:
         notes.append(Note("latent.negative", _NEGATIVE))
     proper = spread > 0 and change > 0
+    correlation = covariance / float(np.sqrt(spread * change)) if proper else None
+    if correlation is not None and abs(correlation) > 1.0:
+        notes.append(Note("latent.improper", _IMPROPER))
+        correlation = None
     return LatentChange(
         parameters=parameters,
-        correlation=covariance / float(np.sqrt(spread * change)) if proper else None,
+        correlation=correlation,
         standardized=float(parameters.at["mean_change", "estimate"] / np.sqrt(spread))
         if spread > 0
         else None,

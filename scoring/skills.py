@@ -96,7 +96,8 @@ _RECALIBRATED = N_(
     "behaviour nor the direct change shows a gain."
 )
 _OVERRATED = N_(
-    "People now place their start lower than they did then, so the direct change understates what they gained."
+    "People now place their start lower than they did then: either they use another ruler now, or they flatter what they gained; which of "
+    "the two cannot be told."
 )
 _UNDERRATED = N_("People now place their start higher than they did then.")
 

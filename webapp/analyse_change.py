@@ -135,6 +135,8 @@ def change_command(settings: Settings, /, file: Path, **options: Any) -> None:
     # Everything is made before anything is written, so that nothing is left half-done.
     text = to_json(report) if json_file == STANDARD_OUTPUT else _render(report)
     files = {} if figures is None else _draw_pictures(report, figures)
+    if figures is not None and not files:
+        click.echo("No pictures: too few people for any of them.", err=True)
     if json_file not in {None, STANDARD_OUTPUT}:
         files[json_file] = to_json(report).encode("utf-8")
     for path, content in files.items():

@@ -288,12 +288,10 @@ def _seat_chosen(
     given = frame[column].dropna()
     known = given.str.strip().str.lower().map(_CHOICES)
     remedy = "Write yes or no, the same in every row of a person."
-    refuse(
-        [
-            Problem("changes.chosen", f"Row {row}, column {column}: “{given[row]}” is neither yes nor no.", remedy)
-            for row in known.index[known.isna()]
-        ]
-    )  # fmt: skip
+    wrong = given[known.isna()]
+    if len(wrong):
+        first = f"Row {wrong.index[0]}, column {column}: “{wrong.iloc[0]}” is neither yes nor no"
+        refuse([Problem("changes.chosen", f"{first} (values: {listed(wrong.unique())}).", remedy)])
     seats = places.loc[known.index, ["pair", "side"]].assign(chosen=known.astype(bool)).drop_duplicates()
     doubled = seats[seats.duplicated(["pair", "side"])]
     refuse(

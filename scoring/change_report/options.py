@@ -160,6 +160,9 @@ def _find_numbers(options: ChangeOptions) -> Iterator[Problem]:
     if options.margin is not None and not 0 < options.margin < math.inf:
         message = f"margin cannot be {options.margin}."
         yield Problem("changes.option", message, "Give a number of points above 0, for example 0.3.")
+    if options.weeks is not None and options.times:
+        message = "weeks and times are both given."
+        yield Problem("changes.option", message, "Give the times alone: the weeks follow from them.")
     times = options.times
     # Weeks of another century, or seconds apart, are a slip, and slopes over them overflow.
     inside = all(abs(time) <= _MOST_WEEKS for time in times)

@@ -19,7 +19,7 @@ from scoring.pair_scores import PairScores
 from scoring.report.data import attempt
 
 _MIRRORED = N_("The two roles answered different words on this scale, so their scores are never averaged or subtracted.")  # fmt: skip
-_NO_MODEL = N_("Below %(minimum)d pairs complete at every wave no mixed model is fitted: the changes of complete pairs stand for it.")  # fmt: skip
+_NO_MODEL = N_("Below %(minimum)d pairs complete at every wave there is no model of both roles together; each role stands by itself.")  # fmt: skip
 _APART = N_("The two roles share fewer than two waves on this scale, so nothing is said about pairs.")
 
 

@@ -40,11 +40,19 @@ def render_text(report: ChangeReport) -> str:
         ("Cohorts", cohort_lines(report.cohorts)),
         ("Who is missing", missing_lines(report.missing)),
         (_chosen_title(report), selection_lines(report.selection)),
-        ("Single persons (researchers only)", person_lines(report.persons)),
+        (
+            "Single persons (researchers only)",
+            person_lines(report.persons, timed=bool(report.meta.options.times)),
+        ),
     ):
         if section_lines:
             lines += [*heading(title), *section_lines]
     return "\n".join(part_notes(lines)).strip("\n") + "\n"
+
+
+def _has_change(report: ChangeReport, name: str) -> bool:
+    """Whether any role has a change on a scale."""
+    return any(role.change is not None for role in report.scales[name].roles.values())
 
 
 def _chosen_title(report: ChangeReport) -> str:
@@ -79,7 +87,11 @@ def _title_lines(meta: ChangeMeta) -> list[str]:
 
 def _gate_lines(meta: ChangeMeta) -> list[str]:
     """What so many pairs can bear."""
-    lines = [*heading("What these numbers can bear", 2), *paragraph(gate_for(meta.n_complete).message)]
+    complete = f"{meta.n_complete} of {meta.n_pairs} pairs are complete at the first and the last wave."
+    lines = [
+        *heading("What these numbers can bear", 2),
+        *paragraph(f"{complete} {gate_for(meta.n_complete).message}"),
+    ]
     shut = [(text, minimum_for(what)) for what, text in GATES if meta.n_complete < minimum_for(what)]
     for text, minimum in shut:
         lines += paragraph(f"{text} from {minimum} pairs on.", bullet="- ")
@@ -88,12 +100,16 @@ def _gate_lines(meta: ChangeMeta) -> list[str]:
 
 def _family_lines(report: ChangeReport) -> list[str]:
     """How the changes were judged together."""
-    declared = report.declared
     lines = [""]
-    if declared.primary:
-        lines += paragraph(f"Primary family, adjusted after Holm: {', '.join(declared.primary)}.")
-    if declared.secondary:
-        lines += paragraph(
-            f"Secondary family, adjusted after Benjamini and Hochberg: {', '.join(declared.secondary)}."
-        )
+    for label, names in (
+        ("Primary family, adjusted after Holm", report.declared.primary),
+        ("Secondary family, adjusted after Benjamini and Hochberg", report.declared.secondary),
+    ):
+        changed = [name for name in names if _has_change(report, name)]
+        without = [name for name in names if name not in changed]
+        if changed:
+            more = f" (declared too, without a change: {', '.join(without)})" if without else ""
+            lines += paragraph(f"{label}: {', '.join(changed)}{more}.")
+        elif without:
+            lines += paragraph(f"{label}: none with a change (declared: {', '.join(without)}).")
     return [*lines, *note_lines(report.families.notes)]

@@ -15,7 +15,7 @@ from scoring.report.text_tables import (
     share,
     table,
 )
-from scoring.scorecard import Scorecard
+from scoring.scorecard import Scorecard, ScoredObjective
 from scoring.skills import SkillGain
 
 WINDOWS = (
@@ -30,7 +30,11 @@ def skill_lines(section: SkillSection | None) -> list[str]:
     """Every knowledge area through its windows, which are never merged."""
     if section is None:
         return []
-    lines: list[str] = []
+    lines = paragraph(
+        "By the ruler of the start: last direct rating minus first. By the ruler of today: last direct rating minus the start as seen at "
+        "the end (then). The ruler itself: the start as seen at the end minus as rated then. Improved: behaviour or the direct rating "
+        "excludes 0 and the change by the ruler of today has the same sign."
+    )
     for name, roles in section.skills.items():
         for role, gain in roles.items():
             first, last = section.waves[name][role]
@@ -54,8 +58,17 @@ def _gain_lines(gain: SkillGain) -> list[str]:
         lines += paragraph(
             f"Goals: T {number(goals.t.mean, 1)} (50: as expected){start}; share reached {share(goals.share_reached)}."
         )
-    lines += paragraph(f"Word: {gain.verdict or NOTHING}.")
+    lines += paragraph(f"Word: {gain.verdict or 'too few to show'}.")
     return [*lines, *note_lines(gain.notes)]
+
+
+def _headline(scored: ScoredObjective) -> str:
+    """The word of an objective, and of how many of its changes it is true: one that moved is not all."""
+    if scored.verdict is None:
+        return "too few to show" if scored.lines else "not measured"
+    n, k = len(scored.lines), sum(line.verdict == scored.verdict for line in scored.lines)
+    towards = "" if scored.direction is None else f", {scored.direction}"
+    return f"{SHORT[scored.verdict]}{towards}" + ("" if k == n else f" ({k} of {n})")
 
 
 def scorecard_lines(card: Scorecard | None) -> list[str]:
@@ -64,9 +77,7 @@ def scorecard_lines(card: Scorecard | None) -> list[str]:
         return []
     lines: list[str] = []
     for scored in card.objectives:
-        word = SHORT[scored.verdict]
-        towards = "" if scored.direction is None else f", {scored.direction}"
-        lines += [*heading(f"{scored.objective.name}: {word}{towards}", 2)]
+        lines += [*heading(f"{scored.objective.name}: {_headline(scored)}", 2)]
         rows = [
             [
                 signed(line.measured.estimate),

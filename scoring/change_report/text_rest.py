@@ -1,5 +1,7 @@
 """The part of a change report in text on cohorts, on who is missing, on those chosen by their baseline, and on single persons."""
 
+import math
+
 from scoring.change_report.cohorts import CohortComparison, CohortEntry
 from scoring.change_report.missing import MissingSection
 from scoring.change_report.persons import PersonSection
@@ -149,7 +151,35 @@ def _many_lines(section: CohortComparison) -> list[str]:
     if not names:
         return []
     header = ["cohorts", "pairs", "mean change", "interval", "SD between", "ICC", "80 % power at"]
-    return [*heading("Cohorts together", 2), *table(names, header, rows, "scale, outcome")]
+    explained = "Each cohort counts once here, however large it is; under “What moved” each person does."
+    return [
+        *heading("Cohorts together", 2),
+        *table(names, header, rows, "scale, outcome"),
+        "",
+        *paragraph(explained),
+        *_each_lines(section),
+    ]
+
+
+def _each_lines(section: CohortComparison) -> list[str]:
+    """The change of each cohort, of those that are large enough."""
+    names, rows = [], []
+    for name, outcomes in section.scales.items():
+        for outcome, entry in outcomes.items():
+            if entry.many is None:
+                continue
+            for cohort, row in entry.many.table.iterrows():
+                if not math.isnan(row["mean"]):
+                    names.append(f"{name}, {outcome}, {cohort}")
+                    rows.append(
+                        [count(row["n"]), signed(row["mean"]), interval(row["low"], row["high"], signed)]
+                    )
+    if not names:
+        return []
+    return [
+        *heading("Each cohort", 2),
+        *table(names, ["pairs", "change", "interval"], rows, "scale, outcome, cohort"),
+    ]
 
 
 def missing_lines(section: MissingSection) -> list[str]:
@@ -218,7 +248,7 @@ def selection_lines(section: SelectionSection) -> list[str]:
     return [*lines, "", *paragraph(explained), *note_lines(section.notes)]
 
 
-def growth_lines(section: PersonSection) -> list[str]:
+def growth_lines(section: PersonSection, *, timed: bool) -> list[str]:
     """Mean slopes over all waves, and how much true slopes differ."""
     names, rows = [], []
     notes: list[Note] = []
@@ -232,16 +262,17 @@ def growth_lines(section: PersonSection) -> list[str]:
     if not names:
         return []
     header = ["n", "mean slope", "interval", "SD of true slopes"]
+    unit = "points per week" if timed else "points from wave to wave"
     return [
-        *heading("Slopes over all waves", 2),
+        *heading(f"Slopes over all waves ({unit})", 2),
         *table(names, header, rows, "scale, role"),
         *note_lines(list({str(note): note for note in notes}.values())),
     ]
 
 
-def person_lines(section: PersonSection) -> list[str]:
+def person_lines(section: PersonSection, *, timed: bool = False) -> list[str]:
     """How many changed beyond fluctuation, beside what chance would give."""
-    growth = growth_lines(section)
+    growth = growth_lines(section, timed=timed)
     if not section.reliable:
         # Slopes need two scores of any waves, so there may be some where too few have the first and the last.
         return [*note_lines(section.notes), *growth] if growth else []

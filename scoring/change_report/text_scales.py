@@ -46,7 +46,13 @@ def summary_lines(scales: Mapping[str, ScaleChangeSection]) -> list[str]:
                 ]
             )  # fmt: skip
     header = ["n", "change", "interval", "word", "p adj.", "g", "80 % power at", "family"]
-    return table(names, header, rows, "scale, role")
+    legend = (
+        "n: people with both scores. change, interval, word: from 20 of them on from every score there is. moved: adjusted p of .05 or "
+        "less, the nearer end of the interval at least .1 point (on a range of 1 to 5) from 0, and borne out by those who answered both "
+        "times. equivalent: shown to be smaller than what matters, which it may be and still differ from 0. g: change of those with both "
+        "scores in standard deviations. 80 % power at: the true change that 80 of 100 such studies would find."
+    )
+    return [*table(names, header, rows, "scale, role"), "", *(paragraph(legend) if names else [])]
 
 
 def scale_lines(section: ScaleChangeSection, roles: tuple[str, str]) -> list[str]:
@@ -57,12 +63,12 @@ def scale_lines(section: ScaleChangeSection, roles: tuple[str, str]) -> list[str
     lines += ["", *_level_lines(section)]
     for role in section.roles.values():
         lines += ["", *_role_lines(role)]
-    lines += [*_step_lines(section), *_pair_lines(section.pairs, roles)]
+    lines += [*_step_lines(section), *_pair_lines(section.pairs, roles), *note_lines(section.notes)]
     lines += [*_model_lines(section.model), *_latent_lines(section)]
     lines += _resemblance_lines(section.resemblance, roles)
     for role in section.roles.values():
         lines += _item_lines(role)
-    return [*lines, *note_lines(section.notes)]
+    return lines
 
 
 def _level_lines(section: ScaleChangeSection) -> list[str]:
@@ -113,7 +119,7 @@ def _role_lines(role: RoleSection) -> list[str]:
     bounds = role.bounds
     if bounds is not None and bounds.n_missing and bounds.worst is not None:
         lines += paragraph(
-            f"{bounds.n_missing} who answered at first are missing later; had they changed half a standard deviation less or more "
+            f"Missing later of those who answered at first: {bounds.n_missing}; had they changed half a standard deviation less or more "
             f"than the others, the mean would be {ends(bounds.worst, bounds.best)}."
         )
     return [*lines, *note_lines([*change.notes, *role.notes])]
@@ -134,8 +140,9 @@ def _power_lines(role: RoleSection) -> list[str]:
         )
     if equivalence is not None and equivalence.p is not None:
         shown = "shown" if equivalence.equivalent else "not shown"
+        inside = interval(equivalence.low, equivalence.high, signed)
         lines += paragraph(
-            f"Too small to matter (within {number(equivalence.bound)} points): {shown}, p {p_value(equivalence.p)}."
+            f"Too small to matter (within {number(equivalence.bound)} points): {shown}, 90% interval {inside}, p {p_value(equivalence.p)}."
         )
     return lines
 
@@ -224,7 +231,8 @@ def _latent_lines(section: ScaleChangeSection) -> list[str]:
                 number(max(spread["estimate"], 0.0) ** 0.5), share(role.latent.correlation), number(role.latent.standardized),
             ]
         )  # fmt: skip
-        notes += note_lines(role.latent.notes, about=role.role)
+        # Fit is not printed here, so neither is what the model's own notes say of it.
+        notes += note_lines([n for n in role.latent.notes if n.code.startswith("latent.")], about=role.role)
     if not names:
         return []
     header = ["n", "change", "interval", "SD of change", "r with start", "in SD of start"]
@@ -257,7 +265,7 @@ def _resemblance_lines(section: ResemblanceSection | None, roles: tuple[str, str
             "",
             *paragraph(
                 f"{roles[0]} minus {roles[1]} at {wave}: {signed(gap.mean)} {interval(gap.low, gap.high, signed)}; "
-                f"95 % of pairs lie between {ends(*gap.limits)} (limits of agreement)."
+                f"95 % of pairs lie between {signed(gap.limits[0])} and {signed(gap.limits[1])} (limits of agreement)."
             ),
         ]
     notes = [note for part in found.values() for note in part.notes]
