@@ -28,31 +28,51 @@ from scoring.errors import ScoringError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+Scores = Mapping[tuple[str, str], float]
 Variable = tuple[int, str]
 Term = dict[Variable, float]
 
 # So many lines hold a square from below; on a grid of no more points than that they hold it as tightly as lines can.
 _LINES: Final = 6
 _SLACK: Final = 1e-7
-_DIRECTIONS: Final = 3
 
 
 @dataclass(frozen=True)
 class Target:
-    """A sum that may be betrayed: its terms, the people it is about, the step it counts in, and the grid of its values."""
+    """A sum that may be betrayed: its terms, the people it is about, the step it counts in, and the grid of its values.
+
+    `seen` is what it really is, where the witness tells.
+    """
 
     terms: Term
     n_people: int
     step: float
     grid: float
     origin: float
+    seen: float | None = None
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Unit:
-    """Answers that are treated as one: how many, and in which numbers they stand."""
+    """Answers that are treated as one: whose, and in which numbers they stand."""
 
-    n: int
+    members: tuple[str, ...]
+    stands: tuple[int, ...]
+
+    @property
+    def n(self) -> int:
+        """How many answers."""
+        return len(self.members)
+
+
+@dataclass(frozen=True)
+class _Class:
+    """Answers that stand in the same numbers: their units, whose they are, how many people that is, and whether that is too few."""
+
+    units: tuple[int, ...]
+    members: tuple[str, ...]
+    n_people: int
+    small: bool
     stands: tuple[int, ...]
 
 
@@ -69,9 +89,13 @@ class System:
 
 
 def count_pinned(
-    numbers: Sequence[PublishedNumber], others: int, owners: Mapping[str, str], insight: Insight
+    numbers: Sequence[PublishedNumber],
+    others: int,
+    owners: Mapping[str, str],
+    insight: Insight,
+    witness: Scores | None = None,
 ) -> int:
-    """Return how many people stand behind the smallest sum that is confined to less than half a step; 0 when there is none.
+    """Return how many people stand behind the first sum that is confined to less than half a step; 0 when there is none.
 
     Parameters
     ----------
@@ -82,6 +106,9 @@ def count_pinned(
     owners : mapping member -> person
     insight : Insight
         People whose scores are known; a number with a member whose score is missing from it is left out.
+    witness : mapping (member, occasion) -> float, optional
+        Scores that did lead to the numbers. They only save work: two people of a class who differ could be exchanged without any
+        number noticing, so neither of them is confined.
 
     Raises
     ------
@@ -91,20 +118,52 @@ def count_pinned(
     printed = [number for number in numbers if number.figures is not None and number.members]
     if not printed or others < 2:
         return 0
-    system, targets = build_system(printed, others, owners, insight)
+    if len(printed) == 1 and _leaves_room(printed[0], others, owners, insight):
+        return 0
+    system, targets = build_system(printed, others, owners, insight, witness or {})
     if not targets:
         return 0
-    confined = [target.n_people for target in targets_confined(system, targets)]
-    return min(confined, default=0)
+    return next((target.n_people for target in targets_confined(system, targets)), 0)
+
+
+def _leaves_room(number: PublishedNumber, others: int, owners: Mapping[str, str], insight: Insight) -> bool:
+    """Whether a single mean by itself plainly pins nobody: two steps of room for the sum over the people unknown, at either end.
+
+    Saves a programme for most numbers. A printed interval, a small class and a score that is not known are left to the programme.
+    """
+    figures = _figures(number)
+    unknown = [one for one in number.members if owners.get(one, one) not in insight.people]
+    if figures.sd is not None or len({owners.get(one, one) for one in unknown}) < others:
+        return False
+    if not _is_known(number, owners, insight):
+        return False
+    occasions, low_high = occasions_of(number.quantity), sum_range(number)
+    known = sum(
+        sign * insight.scores[member, occasion]
+        for member in number.members.difference(unknown)
+        for occasion, sign in occasions.items()
+    )
+    width = figures.maximum - figures.minimum
+    least, most = (-width, width) if len(occasions) > 1 else (figures.minimum, figures.maximum)
+    room = 2 * max(figures.step, figures.grid)
+    low, high = low_high[0] - known, low_high[1] - known
+    return high - len(unknown) * least > room and len(unknown) * most - low > room
 
 
 def build_system(
-    numbers: Sequence[PublishedNumber], others: int, owners: Mapping[str, str], insight: Insight
+    numbers: Sequence[PublishedNumber],
+    others: int,
+    owners: Mapping[str, str],
+    insight: Insight,
+    witness: Scores,
 ) -> tuple[System, list[Target]]:
     """Write down what printed numbers say, and which sums they must not confine."""
     usable = [number for number in numbers if _is_known(number, owners, insight)]
     units, classes = _make_units(usable, others, owners, insight)
+    targets = list(_list_targets(usable, classes, witness))
     system = System()
+    if not targets:
+        return system, targets
     ranges = _ranges(usable)
     for place, unit in enumerate(units):
         for occasion in sorted({o for stand in unit.stands for o in occasions_of(usable[stand].quantity)}):
@@ -113,33 +172,45 @@ def build_system(
     for stand, number in enumerate(usable):
         inside = [place for place, unit in enumerate(units) if stand in unit.stands]
         _add_number(system, number, units, inside, owners, insight)
-    return system, list(_list_targets(usable, units, classes, owners))
+    return system, targets
 
 
 def targets_confined(system: System, targets: Sequence[Target]) -> Iterator[Target]:
     """The targets that the system confines to less than half a step.
 
-    Two answers of the programme that lie far enough apart acquit a target, so a few directions that move everything at once are
-    tried first, and only what they leave is asked for by itself.
+    Two solutions that lie far enough apart acquit a target. So directions that move many targets at once are tried first, then as many
+    targets as possible are moved away from where they have been seen; what none of that moves is asked for by itself.
     """
     programme = _Programme(system)
     directions = np.array([programme.vector(target.terms) for target in targets])
     lows, highs = np.full(len(targets), np.inf), np.full(len(targets), -np.inf)
+    open_ones = list(range(len(targets)))
+
+    def look(solution: "NDArray[np.float64]") -> None:
+        values = directions @ solution
+        np.minimum(lows, values, out=lows)
+        np.maximum(highs, values, out=highs)
+        open_ones[:] = [place for place in open_ones if _is_close(targets[place], lows[place], highs[place])]
+
+    known = [place for place in open_ones if targets[place].seen is not None]
+    lows[known] = highs[known] = [targets[place].seen for place in known]
     rng = np.random.default_rng(0)
-    open_ones = np.arange(len(targets))
-    for _ in range(_DIRECTIONS):
-        signs = rng.choice((-1.0, 1.0), len(open_ones)) * rng.uniform(0.5, 1.0, len(open_ones))
-        objective = signs @ directions[open_ones]
-        for sense in (1.0, -1.0):
-            values = directions @ programme.minimise(sense * objective)
-            lows, highs = np.minimum(lows, values), np.maximum(highs, values)
-        open_ones = np.array([p for p in open_ones if _is_close(targets[p], lows[p], highs[p])], dtype=int)
-        if not len(open_ones):
-            return
-    for place in open_ones:
-        ends = [directions[place] @ programme.minimise(sense * directions[place]) for sense in (1.0, -1.0)]
-        if _is_close(targets[place], *ends):
-            yield targets[place]
+    objective = rng.choice((-1.0, 1.0), len(targets)) * rng.uniform(0.5, 1.0, len(targets)) @ directions
+    for sense in (1.0, -1.0) if len(known) < len(targets) else ():
+        look(programme.minimise(sense * objective))
+    while open_ones:
+        before = len(open_ones)
+        enough = np.array([max(targets[place].step, targets[place].grid) for place in open_ones])
+        look(programme.spread(directions[open_ones], lows[open_ones], enough))
+        if open_ones and len(open_ones) == before:
+            look(programme.spread(-directions[open_ones], -highs[open_ones], enough))
+        if open_ones and len(open_ones) == before:
+            place = open_ones[0]
+            for sense in (1.0, -1.0):
+                look(programme.minimise(sense * directions[place]))
+            if open_ones and open_ones[0] == place:
+                yield targets[place]
+                open_ones.remove(place)
 
 
 def _is_close(target: Target, low: float, high: float) -> bool:
@@ -170,8 +241,8 @@ def _is_known(number: PublishedNumber, owners: Mapping[str, str], insight: Insig
 
 def _make_units(
     numbers: Sequence[PublishedNumber], others: int, owners: Mapping[str, str], insight: Insight
-) -> tuple[list[_Unit], list[tuple[tuple[int, ...], int]]]:
-    """The units of all unknown answers, and for each small class of several its units and its number of people."""
+) -> tuple[list[_Unit], list[_Class]]:
+    """The units of all unknown answers, and their classes."""
     standing: dict[str, list[int]] = defaultdict(list)
     for stand, number in enumerate(numbers):
         for member in number.members:
@@ -184,10 +255,11 @@ def _make_units(
     classes = []
     for stands, members in sorted(together.items()):
         n_people = len({owners.get(member, member) for member in members})
-        sizes = [1] * len(members) if n_people < others else [1, len(members) - 1]
-        if len(members) > 1 and n_people < others:
-            classes.append((tuple(range(len(units), len(units) + len(members))), n_people))
-        units += [_Unit(size, stands) for size in sizes]
+        own = [(one,) for one in members] if n_people < others else [(members[0],), tuple(members[1:])]
+        own = [some for some in own if some]
+        places = tuple(range(len(units), len(units) + len(own)))
+        classes.append(_Class(places, tuple(members), n_people, n_people < others, stands))
+        units += [_Unit(some, stands) for some in own]
     return units, classes
 
 
@@ -293,25 +365,43 @@ def _tie_square(
 
 
 def _list_targets(
-    numbers: Sequence[PublishedNumber],
-    units: Sequence[_Unit],
-    classes: Sequence[tuple[tuple[int, ...], int]],
-    owners: Mapping[str, str],
+    numbers: Sequence[PublishedNumber], classes: Sequence[_Class], witness: Scores
 ) -> Iterator[Target]:
-    """Every single answer and change of it that is in a number, and the sums over small classes."""
-    groups = [((place,), 1) for place, unit in enumerate(units) if unit.n == 1]
-    for places, n_people in (*groups, *classes):
-        stands = units[places[0]].stands
-        quantities = {numbers[stand].quantity: _figures(numbers[stand]) for stand in stands}
+    """One answer of every class, which speaks for all of them, and each change of it that is in a number; and sums over small classes."""
+    for one in classes:
+        quantities = {numbers[stand].quantity: _figures(numbers[stand]) for stand in one.stands}
         wanted: dict[tuple[tuple[str, int], ...], Figures] = {}
         for quantity, figures in quantities.items():
             occasions = occasions_of(quantity)
             wanted[tuple(occasions.items())] = figures
             wanted.update({((occasion, 1),): figures for occasion in occasions})
         for occasions_, figures in wanted.items():
-            terms = {(place, occasion): float(sign) for place in places for occasion, sign in occasions_}
-            origin = len(places) * figures.minimum if len(occasions_) == 1 else 0.0
-            yield Target(terms, n_people, figures.step, figures.grid, origin)
+            real = [
+                sum(sign * witness.get((member, occasion), np.nan) for occasion, sign in occasions_)
+                for member in one.members
+            ]
+            origin = figures.minimum if len(occasions_) == 1 else 0.0
+            # Comparing with a missing score says no, and nobody is acquitted by it.
+            if not max(real) - min(real) >= figures.step:
+                yield _target(one.units[:1], 1, occasions_, figures, origin, real[:1])
+            if one.small and len(one.members) > 1:
+                yield _target(one.units, one.n_people, occasions_, figures, len(one.units) * origin, real)
+
+
+def _target(
+    units: Sequence[int],
+    n_people: int,
+    occasions: Sequence[tuple[str, int]],
+    figures: Figures,
+    origin: float,
+    real: Sequence[float],
+) -> Target:
+    """The sum over units at one occasion, or of a change."""
+    terms = {(place, occasion): float(sign) for place in units for occasion, sign in occasions}
+    seen = sum(real)
+    return Target(
+        terms, n_people, figures.step, figures.grid, origin, None if np.isnan(seen) else float(seen)
+    )
 
 
 class _Programme:
@@ -322,17 +412,14 @@ class _Programme:
 
         self.place = system.order()
         self.bounds = np.array(list(system.bounds.values()))
-        data, row_of, column_of, upper = [], [], [], []
-        for terms, low, high in system.rows:
-            for sign, end in ((1.0, high), (-1.0, -low)):
-                if np.isfinite(end):
-                    for variable, value in terms.items():
-                        data.append(sign * value)
-                        row_of.append(len(upper))
-                        column_of.append(self.place[variable])
-                    upper.append(end + _SLACK)
-        self.matrix = csr_array((data, (row_of, column_of)), shape=(len(upper), len(self.place)))
-        self.upper = np.array(upper)
+        data, row_of, column_of = [], [], []
+        for row, (terms, _, _) in enumerate(system.rows):
+            data += terms.values()
+            row_of += [row] * len(terms)
+            column_of += [self.place[variable] for variable in terms]
+        self.matrix = csr_array((data, (row_of, column_of)), shape=(len(system.rows), len(self.place)))
+        self.lower = np.array([low for _, low, _ in system.rows]) - _SLACK
+        self.upper = np.array([high for _, _, high in system.rows]) + _SLACK
 
     def vector(self, terms: Term) -> "NDArray[np.float64]":
         """The terms as a vector over all variables."""
@@ -343,10 +430,37 @@ class _Programme:
 
     def minimise(self, objective: "NDArray[np.float64]") -> "NDArray[np.float64]":
         """The variables where the objective is smallest; raises ScoringError `audit.figures` when nothing fits."""
-        from scipy.optimize import linprog
+        return self._solve(objective, self.matrix, self.lower, self.upper, self.bounds)
 
-        result: Any = linprog(
-            objective, A_ub=self.matrix, b_ub=self.upper, bounds=self.bounds, method="highs"
+    def spread(
+        self, directions: "NDArray[np.float64]", seen: "NDArray[np.float64]", enough: "NDArray[np.float64]"
+    ) -> "NDArray[np.float64]":
+        """The variables where the directions lie as far below what was seen of them as they can together, each up to `enough`.
+
+        A gain for each direction is at most `seen - direction` and at most `enough`; their sum is made as large as possible.
+        """
+        from scipy.sparse import block_array, csr_array, eye_array
+
+        m, width = len(directions), len(self.place)
+        matrix = block_array([[self.matrix, None], [csr_array(directions), eye_array(m)]], format="csr")
+        gains = np.column_stack([np.full(m, -np.inf), enough])
+        objective = np.concatenate([np.zeros(width), -np.ones(m)])
+        lower = np.concatenate([self.lower, np.full(m, -np.inf)])
+        upper = np.concatenate([self.upper, seen + _SLACK])
+        return self._solve(objective, matrix, lower, upper, np.vstack([self.bounds, gains]))[:width]
+
+    @staticmethod
+    def _solve(
+        objective: "NDArray[np.float64]", matrix: Any, lower: Any, upper: Any, bounds: "NDArray[np.float64]"
+    ) -> "NDArray[np.float64]":
+        """The best variables of a linear programme."""
+        # Without integrality this is HiGHS's linear programming, and leaner than `linprog` around it.
+        from scipy.optimize import Bounds, LinearConstraint, milp
+
+        result: Any = milp(
+            objective,
+            constraints=LinearConstraint(matrix, lower, upper),
+            bounds=Bounds(bounds[:, 0], bounds[:, 1]),
         )
         if result.x is None:
             raise _refuse_figures()

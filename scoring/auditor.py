@@ -113,10 +113,13 @@ class Insight:
         Himself and who tells him.
     scores : mapping (member, occasion) -> float
         Their scores, with "<scale>:<wave>" (or the quantity's own name) as occasion; needed for the bounds alone.
+    counted : int or None
+        For how many people they count against the floor, where that is not their number.
     """
 
     people: frozenset[str] = frozenset()
     scores: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    counted: int | None = None
 
 
 OUTSIDER: Final = Insight()
@@ -149,6 +152,7 @@ def find_breaches(
     insight: Insight = OUTSIDER,
     touching: Collection[int] | None = None,
     methods: Collection[Method] = tuple(Method),
+    witness: Mapping[tuple[str, str], float] | None = None,
 ) -> list[Breach]:
     """Attack published numbers; an empty list means that nothing was found.
 
@@ -166,6 +170,8 @@ def find_breaches(
         Only what hangs together with the numbers at these places is attacked, as for a release beside those before it.
     methods : collection of Method, optional
         Both, unless given.
+    witness : mapping (member, occasion) -> float, optional
+        Scores that did lead to the numbers; they make the bounds faster and change no finding.
 
     Returns
     -------
@@ -187,7 +193,10 @@ def find_breaches(
     """
     if floor < 2:
         raise ScoringError(
-            "audit.floor", "A floor of %(floor)d protects nobody.", "Use 5 or more; never below 2.", floor=floor
+            "audit.floor",
+            "A floor of %(floor)d protects nobody.",
+            "Use 5 or more; never below 2.",
+            floor=floor,
         )
     people = owners or {}
     breaches = []
@@ -196,7 +205,7 @@ def find_breaches(
             continue
         higher = any(numbers[place].sensitive for place in places)
         own_floor = max(floor, sensitive_floor) if higher else floor
-        attack = _Attack(numbers, own_floor, people, insight)
+        attack = _Attack(numbers, own_floor, people, insight, witness or {})
         found = attack.by_algebra(places) if Method.ALGEBRA in methods else None
         if found is None and Method.BOUNDS in methods:
             found = attack.by_bounds(places)
@@ -308,11 +317,13 @@ class _Attack:
     floor: int
     owners: Mapping[str, str]
     insight: Insight
+    witness: Mapping[tuple[str, str], float]
 
     @property
     def others(self) -> int:
         """The number of other people of whom nothing may be learned if they are fewer."""
-        return self.floor - len(self.insight.people)
+        counted = self.insight.counted
+        return self.floor - (len(self.insight.people) if counted is None else counted)
 
     def by_algebra(self, places: Sequence[int]) -> Breach | None:
         """A combination that is about too few people; nothing when there is none."""
@@ -328,7 +339,7 @@ class _Attack:
 
         def pinned(some: Sequence[int]) -> int:
             chosen = [self.numbers[place] for place in some]
-            return count_pinned(chosen, self.others, self.owners, self.insight)
+            return count_pinned(chosen, self.others, self.owners, self.insight, self.witness)
 
         if not pinned(places):
             return None

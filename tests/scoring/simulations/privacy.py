@@ -22,12 +22,8 @@ from instruments.model import WaveKind
 from scoring.auditor import Breach, Insight, Method, PublishedNumber, find_breaches, occasions_of
 from scoring.descriptives import reference_half_width
 from scoring.disclosure import ALL_RULES, SENSITIVE_FLOOR, Cell, Rule, clears_floor, decide_release
-from surveys.published import (
-    SMALLEST_SPREAD,
-    Figures,
-    publish_change,
-    publish_level,
-)
+from scoring.suppression import Knowledge, audit_release
+from surveys.published import SMALLEST_SPREAD, Figures, publish_change, publish_level
 from surveys.release_audit import read_figures
 
 WAVES = tuple(kind.value for kind in WaveKind)[:6]
@@ -58,18 +54,24 @@ class World:
 class Outcome:
     """What one world published, and what each attacker got out of it.
 
-    `strict` says whether somebody who knows his own answers, and his partner's where `alone` is not meant, learns a sum over 1 to k - 1
-    others, which is more than the floor promises.
+    `outside` and `inside` are the auditor's breaches for nobody in particular and for respondents with and without their partners;
+    `found_by_trying` is the other attacker's, where `tried`. `strict` says whether some number is about exactly k people, so that one of
+    them learns a sum over k - 1 others, which the floor does not rule out.
     """
 
     seed: int
     n_people: int
     n_numbers: int
-    auditor: tuple[Breach, ...]
-    insiders: tuple[Breach, ...]
+    n_withheld: int
+    outside: tuple[Breach, ...]
+    inside: tuple[Breach, ...]
     tried: bool
     found_by_trying: bool
     strict: bool
+
+    def by(self, method: Method) -> bool:
+        """Whether the auditor found something in this way."""
+        return any(breach.method is method for breach in (*self.outside, *self.inside))
 
 
 def make_world(seed: int) -> World:
@@ -85,7 +87,11 @@ def make_world(seed: int) -> World:
         waves=WAVES[:n_waves],
     )
     world.answered = {wave: set() for wave in world.waves}
-    sizes = [rng.randint(5, 6)] if small else [int(5 + 36 * rng.random() ** 2) for _ in range(rng.choice((1, 1, 2, 3)))]
+    sizes = (
+        [rng.randint(5, 6)]
+        if small
+        else [int(5 + 36 * rng.random() ** 2) for _ in range(rng.choice((1, 1, 2, 3)))]
+    )
     for cohort, size in enumerate(sizes):
         _add_cohort(world, rng, f"c{cohort}", size)
     _add_menus(world, rng, [f"c{cohort}" for cohort in range(len(sizes))])
@@ -95,7 +101,11 @@ def make_world(seed: int) -> World:
 
 def _add_cohort(world: World, rng: random.Random, cohort: str, size: int) -> None:
     """Pairs of a cohort with their answers; each pair has a first and a last wave, an arm, and perhaps a successor."""
-    joins, leaves, responds = rng.choice((0.0, 0.1, 0.3)), rng.choice((0.0, 0.05, 0.2)), rng.choice((0.7, 0.9, 1.0))
+    joins, leaves, responds = (
+        rng.choice((0.0, 0.1, 0.3)),
+        rng.choice((0.0, 0.05, 0.2)),
+        rng.choice((0.7, 0.9, 1.0)),
+    )
     several, anew = rng.choice((0.0, 0.0, 0.15)), rng.choice((0.0, 0.0, 0.1))
     mentors: list[str] = []
     for number in range(size):
@@ -116,7 +126,14 @@ def _add_cohort(world: World, rng: random.Random, cohort: str, size: int) -> Non
                 world.owners[answer], world.pairs[answer] = person, pair
                 world.partners[person] = mentee if role == "mentor" else mentor
                 world.answered[wave].add(answer)
-                for group in (cohort, role, "all", f"{cohort} {role}", f"{cohort} {arm}", f"{cohort} {arm} {role}"):
+                for group in (
+                    cohort,
+                    role,
+                    "all",
+                    f"{cohort} {role}",
+                    f"{cohort} {arm}",
+                    f"{cohort} {arm} {role}",
+                ):
                     world.groups.setdefault(group, set()).add(answer)
 
 
@@ -136,7 +153,9 @@ def _add_menus(world: World, rng: random.Random, cohorts: Sequence[str]) -> None
     since = rng.choice(("first", "last", "both"))
     for position, wave in enumerate(world.waves):
         earlier = {"first": world.waves[:1], "last": world.waves[position - 1 : position]}
-        before = sorted({*(earlier["first"] if since != "last" else ()), *(earlier["last"] if since != "first" else ())})
+        before = sorted(
+            {*(earlier["first"] if since != "last" else ()), *(earlier["last"] if since != "first" else ())}
+        )
         menus = [menu for kind in chosen for menu in kinds[kind]]
         if rng.random() < 0.3:
             rng.shuffle(menus)
@@ -168,22 +187,39 @@ def _add_scores(world: World, rng: random.Random) -> None:
             world.scores[answer, f"S:{wave}"] = sum(items) / world.k_items
 
 
-def publish(world: World, rules: frozenset[Rule] = ALL_RULES) -> list[PublishedNumber]:
-    """Everything that the rules let through, in the order in which it is published, as it is printed."""
-    published: list[Cell] = []
+def publish(
+    world: World, rules: frozenset[Rule] = ALL_RULES, *, audited: bool = False
+) -> tuple[list[PublishedNumber], int]:
+    """Everything that is let through, as it is printed; and how many numbers the auditor withheld where it is asked."""
+    cells: list[Cell] = []
     for menu in world.menus:
-        # As in `surveys.releases`: the rules count answers, so the floor is raised where somebody has several.
-        answers = {answer for cell in (*menu, *published) for answer in cell.members}
-        several = sorted(Counter(world.owners[answer] for answer in answers).values(), reverse=True)
-        floors = [1 + sum(several[: k - 1]) for k in (world.floor, max(world.floor, SENSITIVE_FLOOR))]
-        cells = menu
-        if Rule.FLOOR in rules:
-            cells = [cell for cell in menu if clears_floor(_by_people(world, cell), world.floor)]
-        decisions = decide_release(
-            cells, published, floor=max(2, floors[0], world.floor), sensitive_floor=floors[1], rules=rules
-        )
-        published += [decision.cell for decision in decisions if decision.released and decision.cell.members]
-    return [print_number(world, cell) for cell in published]
+        cells += _decide(world, menu, cells, rules)
+    numbers = [print_number(world, cell) for cell in cells]
+    if not audited:
+        return numbers, 0
+    report = audit_release(
+        numbers,
+        dict.fromkeys(range(len(numbers)), 1.0),
+        floor=world.floor,
+        owners=world.owners,
+        knowledge=Knowledge(world.scores, world.partners),
+    )
+    kept = [number for place, number in enumerate(numbers) if place not in report.withhold]
+    return kept, len(report.withhold)
+
+
+def _decide(world: World, menu: Sequence[Cell], cells: Sequence[Cell], rules: frozenset[Rule]) -> list[Cell]:
+    """What the rules let through of a menu."""
+    # As in `surveys.releases`: the rules count answers, so the floor is raised where somebody has several.
+    answers = {answer for cell in (*menu, *cells) for answer in cell.members}
+    several = sorted(Counter(world.owners[answer] for answer in answers).values(), reverse=True)
+    floors = [1 + sum(several[: k - 1]) for k in (world.floor, max(world.floor, SENSITIVE_FLOOR))]
+    if Rule.FLOOR in rules:
+        menu = [cell for cell in menu if clears_floor(_by_people(world, cell), world.floor)]
+    decisions = decide_release(
+        menu, cells, floor=max(floors[0], world.floor), sensitive_floor=floors[1], rules=rules
+    )
+    return [decision.cell for decision in decisions if decision.released and decision.cell.members]
 
 
 def _by_people(world: World, cell: Cell) -> Cell:
@@ -259,34 +295,62 @@ def attack_by_trying(
     return False
 
 
-def play(seed: int, rules: frozenset[Rule] = ALL_RULES, *, insiders: int = 2) -> Outcome:
-    """Publish one world and let everybody attack it; `insiders` people try with their own and their partner's answers."""
+def play(
+    seed: int,
+    rules: frozenset[Rule] = ALL_RULES,
+    *,
+    audited: bool = False,
+    n_insiders: int = 1,
+    methods: Sequence[Method] = tuple(Method),
+) -> Outcome:
+    """Publish one world and let everybody attack it; so many of the most tempted respondents do, and one drawn by lot."""
     world = make_world(seed)
-    numbers = publish(world, rules)
-    found = find_breaches(numbers, floor=world.floor, owners=world.owners)
+    numbers, n_withheld = publish(world, rules, audited=audited)
+    outside = find_breaches(
+        numbers, floor=world.floor, owners=world.owners, methods=methods, witness=world.scores
+    )
     own_floor = max(world.floor, SENSITIVE_FLOOR) if world.sensitive else world.floor
-    people = {world.owners[answer] for number in numbers for answer in number.members}
-    small = bool(numbers) and len(people) <= TRIED_PEOPLE and own_floor <= 6
-    by_insiders: list[Breach] = []
-    by_trying = small and attack_by_trying(numbers, own_floor, world.owners)
-    for person in tempted(world, sorted(people), insiders):
+    people = sorted({world.owners[answer] for number in numbers for answer in number.members})
+    tried = bool(numbers) and len(people) <= TRIED_PEOPLE and own_floor <= 6
+    found_by_trying = tried and attack_by_trying(numbers, own_floor, world.owners)
+    inside: list[Breach] = []
+    insiders = tempted(world, people, n_insiders)
+    if people and n_insiders:
+        insiders.append(random.Random(seed).choice(people))
+    for person in dict.fromkeys(insiders):
         for knowing in ({person}, {person, world.partners[person]}):
-            by_insiders += find_breaches(
-                numbers,
-                floor=world.floor,
-                owners=world.owners,
-                insight=insight_of(world, knowing),
-                # Only what the person stands in can say more to him than to others.
-                touching=[
-                    place
-                    for place, number in enumerate(numbers)
-                    if any(world.owners[answer] in knowing for answer in number.members)
-                ],
-            )
-            if small:
-                by_trying |= attack_by_trying(numbers, own_floor - len(knowing), world.owners, knowing)
-    strict = any(len({world.owners[answer] for answer in number.members}) <= own_floor for number in numbers)
-    return Outcome(seed, len(people), len(numbers), tuple(found), tuple(by_insiders), small, by_trying, strict)
+            inside += attack_inside(world, numbers, knowing)
+            if tried:
+                found_by_trying |= attack_by_trying(numbers, own_floor - len(knowing), world.owners, knowing)
+    strict = any(len({world.owners[answer] for answer in number.members}) == own_floor for number in numbers)
+    return Outcome(
+        seed,
+        len(people),
+        len(numbers),
+        n_withheld,
+        tuple(outside),
+        tuple(inside),
+        tried,
+        found_by_trying,
+        strict,
+    )
+
+
+def attack_inside(world: World, numbers: Sequence[PublishedNumber], people: set[str]) -> list[Breach]:
+    """What people learn who put their own answers together, from the numbers that hang together with their own."""
+    own = [
+        place
+        for place, number in enumerate(numbers)
+        if any(world.owners[answer] in people for answer in number.members)
+    ]
+    return find_breaches(
+        numbers,
+        floor=world.floor,
+        owners=world.owners,
+        insight=insight_of(world, people),
+        touching=own,
+        witness=world.scores,
+    )
 
 
 def insight_of(world: World, people: Iterable[str]) -> Insight:
@@ -310,6 +374,3 @@ def tempted(world: World, people: Sequence[str], n: int) -> list[str]:
         if world.owners[answer] in far:
             far[world.owners[answer]] = max(far[world.owners[answer]], abs(score - middle))
     return sorted(people, key=lambda person: (-far[person], person))[:n]
-
-
-__all__ = ["Method", "Outcome", "World", "attack_by_trying", "make_world", "play", "publish"]
