@@ -104,6 +104,7 @@ def count_pinned(
     others : int
         Sums over fewer people than that count.
     owners : mapping member -> person
+        As in `auditor.find_breaches`.
     insight : Insight
         People whose scores are known; a number with a member whose score is missing from it is left out.
     witness : mapping (member, occasion) -> float, optional
@@ -253,13 +254,13 @@ def _make_units(
         together[tuple(stands)].append(member)
     units: list[_Unit] = []
     classes = []
-    for stands, members in sorted(together.items()):
+    for where, members in sorted(together.items()):
         n_people = len({owners.get(member, member) for member in members})
         own = [(one,) for one in members] if n_people < others else [(members[0],), tuple(members[1:])]
         own = [some for some in own if some]
         places = tuple(range(len(units), len(units) + len(own)))
-        classes.append(_Class(places, tuple(members), n_people, n_people < others, stands))
-        units += [_Unit(some, stands) for some in own]
+        classes.append(_Class(places, tuple(members), n_people, n_people < others, where))
+        units += [_Unit(some, where) for some in own]
     return units, classes
 
 
@@ -412,7 +413,9 @@ class _Programme:
 
         self.place = system.order()
         self.bounds = np.array(list(system.bounds.values()))
-        data, row_of, column_of = [], [], []
+        data: list[float] = []
+        row_of: list[int] = []
+        column_of: list[int] = []
         for row, (terms, _, _) in enumerate(system.rows):
             data += terms.values()
             row_of += [row] * len(terms)

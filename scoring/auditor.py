@@ -278,6 +278,7 @@ def sd_from_interval(
     narrowest : float
         Half width below which intervals are widened on principle, so that a narrow one hides how narrow it was.
     confidence : float, default .95
+        Coverage of the interval.
 
     Notes
     -----

@@ -14,9 +14,9 @@ Fischetti, M., & Salazar, J. J. (2001). Solving the cell suppression problem on 
 Science, 47, 1008-1027. https://doi.org/10.1287/mnsc.47.7.1008.10445
 """
 
-from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from scoring.auditor import (
     OUTSIDER,
@@ -76,6 +76,7 @@ def audit_release(
     sensitive_floor: int = SENSITIVE_FLOOR,
     owners: Mapping[str, str] | None = None,
     knowledge: Knowledge | None = None,
+    witness: Mapping[tuple[str, str], float] | None = None,
 ) -> AuditReport:
     """Attack a release beside everything published before, and find the smallest suppression that passes.
 
@@ -89,6 +90,8 @@ def audit_release(
         As in `auditor.find_breaches`.
     knowledge : Knowledge, optional
         Lets the attacker also be a respondent, alone or with his partner; without it he stands outside.
+    witness : mapping (member, occasion) -> float, optional
+        As in `auditor.find_breaches`; `knowledge` has its own.
 
     Returns
     -------
@@ -101,56 +104,79 @@ def audit_release(
 
     A breach among numbers published before cannot be undone. Nothing new that hangs together with it is then let through.
     """
-    people = owners or {}
-    groups = [group for group in split_numbers(numbers) if set(group) & set(weights)]
-    insiders = {group: _tempted(numbers, group, people, knowledge) for group in groups}
-    witness = None if knowledge is None else knowledge.scores
+    audit = _Audit(
+        numbers, frozenset(weights), floor, sensitive_floor, owners or {}, knowledge, witness or {}, []
+    )
+    withhold = smallest_suppression(range(len(numbers)), weights, audit.combinations)
+    return AuditReport(tuple(audit.found), withhold)
 
-    def attack_group(places: Sequence[int], insight: Insight, methods: Collection[Method]) -> list[Breach]:
+
+@dataclass(frozen=True)
+class _Audit:
+    """One release under attack; every breach ever found is kept in `found`."""
+
+    numbers: Sequence[PublishedNumber]
+    new: frozenset[int]
+    floor: int
+    sensitive_floor: int
+    owners: Mapping[str, str]
+    knowledge: Knowledge | None
+    witness: Mapping[tuple[str, str], float]
+    found: list[Breach]
+
+    @cached_property
+    def groups(self) -> list[tuple[int, ...]]:
+        """The places of the numbers that hang together with something new."""
+        return [group for group in split_numbers(self.numbers) if self.new & set(group)]
+
+    @cached_property
+    def insiders(self) -> list[list[tuple[Insight, list[Insight]]]]:
+        """Whom to try inside, for each group."""
+        return [_tempted(self.numbers, group, self.owners, self.knowledge) for group in self.groups]
+
+    def combinations(self, kept: Collection[int]) -> Iterator[tuple[int, ...]]:
+        """What of the places that are kept must not stand together; each has a new number in it."""
+        for group, insiders in zip(self.groups, self.insiders, strict=True):
+            places = [place for place in group if place in kept]
+            for breach in self._attack_group(places, insiders):
+                self.found.append(breach)
+                if self.new & set(breach.numbers):
+                    yield breach.numbers
+                else:
+                    # Published before: each new number beside it goes.
+                    yield from ((place,) for place in places if place in self.new)
+
+    def _attack_group(
+        self, places: Sequence[int], insiders: Sequence[tuple[Insight, Sequence[Insight]]]
+    ) -> list[Breach]:
+        """Breaches of what is left of a group, by an outsider or else by insiders."""
+        outside = self._attack(places, OUTSIDER, tuple(Method))
+        if outside:
+            return outside
+        inside = []
+        for together, each in insiders:
+            # What nobody learns who knows all of these scores, nobody learns who knows some of them.
+            if self._attack(places, together, (Method.BOUNDS,)):
+                for insight in each:
+                    inside += self._attack(places, insight, (Method.BOUNDS,))
+        return inside
+
+    def _attack(self, places: Sequence[int], insight: Insight, methods: Collection[Method]) -> list[Breach]:
+        """Breaches by one attacker, with places of all numbers."""
         found = find_breaches(
-            [numbers[place] for place in places],
-            floor=floor,
-            sensitive_floor=sensitive_floor,
-            owners=people,
+            [self.numbers[place] for place in places],
+            floor=self.floor,
+            sensitive_floor=self.sensitive_floor,
+            owners=self.owners,
             insight=insight,
-            touching=[local for local, place in enumerate(places) if place in weights],
+            touching=[local for local, place in enumerate(places) if place in self.new],
             methods=methods,
-            witness=witness,
+            witness=self.witness if self.knowledge is None else self.knowledge.scores,
         )
         return [
             Breach(tuple(places[local] for local in breach.numbers), breach.n_people, breach.method)
             for breach in found
         ]
-
-    def attack(kept: Collection[int]) -> Iterator[Breach]:
-        for group in groups:
-            places = [place for place in group if place in kept]
-            outside = attack_group(places, OUTSIDER, tuple(Method))
-            yield from outside
-            if outside:
-                continue
-            for together, each in insiders[group]:
-                # What nobody learns who knows all of these scores, nobody learns who knows some of them.
-                if attack_group(places, together, (Method.BOUNDS,)):
-                    for insight in each:
-                        yield from attack_group(places, insight, (Method.BOUNDS,))
-
-    group_of = {place: group for group in groups for place in group}
-    breaches: list[Breach] = []
-
-    def combinations(kept: Collection[int]) -> Iterator[tuple[int, ...]]:
-        for breach in attack(kept):
-            breaches.append(breach)
-            if set(breach.numbers) & set(weights):
-                yield breach.numbers
-            else:
-                # Published before: each new number beside it goes.
-                for place in group_of[breach.numbers[0]]:
-                    if place in weights and place in kept:
-                        yield (place,)
-
-    withhold = smallest_suppression(range(len(numbers)), weights, combinations)
-    return AuditReport(tuple(breaches), withhold)
 
 
 def smallest_suppression(
