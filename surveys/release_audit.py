@@ -42,7 +42,7 @@ def find_withheld(
     """
     from scoring.auditor import Method
     from scoring.errors import ScoringError
-    from scoring.suppression import audit_release
+    from scoring.suppression import Knowledge, audit_release
 
     new = [candidate for candidate in candidates if candidate.name in released]
     numbers = [*_numbers_before(session, program, new, candidates), *(_new_number(one, body) for one in new)]
@@ -52,8 +52,10 @@ def find_withheld(
         for place, one in enumerate(new)
     }
     owners = {member: member.partition("/")[0] for number in numbers for member in number.members}
+    # Partners have different roles and so are never behind one number: a partner's own answers add nothing here.
+    knowledge = Knowledge(_scores(new))
     try:
-        report = audit_release(numbers, costs, floor=floor, owners=owners, witness=_witness(new))
+        report = audit_release(numbers, costs, floor=floor, owners=owners, knowledge=knowledge)
     except ScoringError as problem:
         raise ReleaseAuditError("figures") from problem
     withhold = tuple(new[place - first].name for place in report.withhold)
@@ -153,7 +155,7 @@ def _grid(candidate: Candidate) -> tuple[float, float]:
     return 1 / k_items, 0.0 if exact is None else 1 / math.lcm(*range(1, k_items + 1))
 
 
-def _witness(new: Sequence[Candidate]) -> dict[tuple[str, str], float]:
+def _scores(new: Sequence[Candidate]) -> dict[tuple[str, str], float]:
     """The scores behind the new numbers, by answer and occasion."""
     scores = {}
     for candidate in new:

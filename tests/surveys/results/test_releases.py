@@ -252,6 +252,15 @@ def test_what_leaves_everybody_at_the_top_is_withheld_without_a_word(study, monk
     assert audited["level"] == betrayed["level"]
 
 
+@pytest.mark.parametrize(("missing", "shown"), [((2, 0), False), ((1, 1), True)])
+def test_what_only_one_respondent_could_work_out_is_withheld_too(study, missing, shown):
+    # "At least 4.8" of five people leaves one point missing. Who knows to have missed it all knows the others to be at the top.
+    wave = study.wave(study.cohort("Five"), T2)
+    codes = [5 - (missing[n] if n < 2 else 0) for n in range(5)]
+    study.answer(wave, MENTOR, {n: {"B1": code, "B2": 5} for n, code in enumerate(codes)})
+    assert study.view(wave).scale(MENTOR, "BB").level.shown is shown
+
+
 def test_who_leaves_one_of_two_pairs_counts_as_an_answer_left_behind(study, ease):
     cohort = study.cohort("Two mentees")
     first, second = study.wave(cohort, TC), study.wave(cohort, T2)
