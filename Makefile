@@ -12,7 +12,7 @@ export UV_SYSTEM_CERTS := 1
 export PYTHONUTF8 := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo fresh test slow lint format lock clean
+.PHONY: help demo fresh test slow privacy lint format lock clean
 
 help: ## say what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ test: $(STAMP) ## run every test, on SQLite and on PostgreSQL (browser tests whe
 
 slow: $(STAMP) ## run the long simulations
 	@$(BIN)/python -m pytest -m slow
+
+privacy: $(STAMP) ## attack ten thousand random programmes
+	@$(BIN)/python -m pytest -m privacy -s
 
 lint: $(STAMP) ## ruff, mypy --strict, import contracts, instrument and catalogue checks
 	@$(BIN)/ruff check .

@@ -37,7 +37,7 @@ class _Atom:
     columns: tuple[Vector, ...]
 
 
-def exposes_few(rows: Sequence[Row], floor: int) -> bool:
+def exposes_few(rows: Sequence[Row], floor: int, owners: Mapping[str, str] | None = None) -> bool:
     """Say whether some combination of the sums is not zero and concerns at least one and fewer than `floor` people.
 
     Parameters
@@ -46,12 +46,15 @@ def exposes_few(rows: Sequence[Row], floor: int) -> bool:
         Every sum that is or would be public; repeated rows do no harm.
     floor : int
         The number of people below which nothing may be worked out, 1 or more.
+    owners : mapping member -> person, optional
+        Whose a member is, where one person stands in the sums several times, as somebody who answers about two pairs; a
+        member without an entry is a person.
 
     Returns
     -------
     bool
     """
-    atoms = _find_atoms(rows)
+    atoms = _find_atoms(rows, owners or {})
     # Small classes come heaviest first: spanning sets of heavy ones are the dearest to hit.
     light = sorted((atom for atom in atoms if atom.weight < floor), key=lambda atom: -atom.weight)
     if not light:
@@ -80,16 +83,23 @@ def _share_unknowns(a: Row, b: Row) -> bool:
     return not a.coefficients.keys().isdisjoint(b.coefficients) and not a.members.isdisjoint(b.members)
 
 
-def _find_atoms(rows: Sequence[Row]) -> list[_Atom]:
-    """The classes of people who stand in the same rows."""
+def _find_atoms(rows: Sequence[Row], owners: Mapping[str, str]) -> list[_Atom]:
+    """The classes of people who stand in the same rows, with all that each of them owns."""
     standing: dict[str, list[int]] = defaultdict(list)
     for number, row in enumerate(rows):
         for member in row.members:
             standing[member].append(number)
-    sizes: dict[tuple[int, ...], int] = defaultdict(int)
-    for numbers in standing.values():
-        sizes[tuple(numbers)] += 1
-    return [_Atom(weight, _columns(rows, numbers)) for numbers, weight in sorted(sizes.items())]
+    places: dict[str, set[tuple[int, ...]]] = defaultdict(set)
+    for member, numbers in standing.items():
+        places[owners.get(member, member)].add(tuple(numbers))
+    # Equal columns of one person count once: they say the same about him.
+    sizes: dict[tuple[tuple[int, ...], ...], int] = defaultdict(int)
+    for stands in places.values():
+        sizes[tuple(sorted(stands))] += 1
+    return [
+        _Atom(weight, tuple(column for numbers in stands for column in _columns(rows, numbers)))
+        for stands, weight in sorted(sizes.items())
+    ]
 
 
 def _columns(rows: Sequence[Row], numbers: tuple[int, ...]) -> tuple[Vector, ...]:

@@ -170,6 +170,29 @@ class ResponseError(CodedError):
     }
 
 
+class ReleaseAuditError(CodedError):
+    """The auditor refused a release: nothing of it is stored. `withhold` names the numbers without which it would pass."""
+
+    sentences: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "few": (
+            N_(
+                "Together with everything published before, these results would tell what fewer than %(floor)d people answered: %(numbers)s."
+            ),
+            N_(
+                "Nothing was stored. Write to those who run this service; it would be safe to leave out: %(proposal)s."
+            ),
+        ),
+        "figures": (
+            N_("These results contradict what has been published before, so they could not be checked."),
+            N_("Nothing was stored. Write to those who run this service."),
+        ),
+    }
+
+    def __init__(self, code: str, withhold: Sequence[tuple[str, str, str]] = (), **params: str | int) -> None:
+        self.withhold = tuple(withhold)
+        super().__init__(code, **params)
+
+
 class ProgramError(CodedError):
     """A programme, cohort, pair or person that cannot be set up like this."""
 

@@ -1,7 +1,7 @@
 """Freezing what a closed wave may say, once, and reading only that: no page computes anything from answers.
 
 A release is decided by the rules of `scoring.disclosure` over everything the programme has published before; `published` rounds
-what a cell of it says. Scales only, in this version: single items, distributions and organisation-wide totals are not released.
+what a cell of it says, and `release_audit` lets the auditor have a go at the whole before it is stored. Scales only, in this version: single items, distributions and organisation-wide totals are not released.
 
 The unit of a mean is one person about one pair, as in the data package. What the rules count is people: who answers for several
 pairs is one person, and where somebody does, correspondingly more answers have to stand between two published numbers.
@@ -49,6 +49,7 @@ from surveys.published import (
     release_of,
     releases_of,
 )
+from surveys.release_audit import find_withheld
 from surveys.release_menu import Candidate, CandidateName, ScoredWave, list_candidates, offered_scales
 from surveys.reports import CohortComparison, CohortContrast, CohortRow, compare_cohorts
 from surveys.waves import floor_of, instrument_of, response_rates
@@ -76,7 +77,7 @@ def freeze_release(
 ) -> Release:
     """Decide and store what a closed wave may say; a second call gives the release that is there.
 
-    Raises WaveStillOpenError. Two callers at once get the same release: they take turns on the programme, and a unique
+    Raises WaveStillOpenError, and ReleaseAuditError when the auditor refuses: then nothing is stored. Two callers at once get the same release: they take turns on the programme, and a unique
     constraint stands behind that.
     """
     if wave.closed_at is None:
@@ -90,6 +91,10 @@ def freeze_release(
     candidates = list(list_candidates(scored[wave.kind], scored))
     released = _decide(candidates, _published_before(session, program), floor)
     body = _write_body(session, scored[wave.kind], candidates, released, floor)
+    withheld = find_withheld(session, program, candidates, released, body, floor)
+    if withheld:
+        released -= withheld
+        body = _write_body(session, scored[wave.kind], candidates, released, floor)
     release = Release(
         id=new_key(),
         wave_id=wave.id,

@@ -82,3 +82,10 @@ def test_the_page_shows_both_sides_and_what_differs():
     ]
     assert "stopped" in page
     assert "0.0 % of the scores" in page
+
+
+def test_the_auditor_finds_nothing_in_a_small_programme():
+    page = pytest.importorskip("benchmarks.auditor").measure(2, 8, 3, 1)
+
+    assert "2 cohorts of 8 pairs, 3 waves, 1 scales" in page
+    assert [row.split("|")[3].strip() for row in page.splitlines() if row.startswith("| b")] == ["0", "0"]

@@ -17,6 +17,7 @@ from scoring.disclosure import ALL_RULES, Cell, Rule, decide_release
 from surveys import programs, releases, responses, waves
 from surveys.audit import list_events
 from surveys.datasets import WaveStillOpenError
+from surveys.errors import ReleaseAuditError
 from surveys.models import AuditEvent, PublishedGroup, Release, Respondent, Response, Wave
 from surveys.published import canonical_json
 from surveys.release_menu import find_families
@@ -209,13 +210,55 @@ def test_change_and_both_levels_are_shown_only_if_no_few_people_left_or_joined(
     assert after.level.shown is level_shown
 
 
-def test_without_the_dropout_rule_the_leavers_could_be_worked_out(study, ease, monkeypatch):
+def test_without_the_dropout_rule_the_auditor_refuses_and_nothing_is_stored(study, ease, monkeypatch):
     without(monkeypatch, Rule.DROPOUT)
-    first, second = ask_twice(study, ease, BEFORE, AFTER[:11])
-    before, after = first.scale(MENTOR, "AA"), second.scale(MENTOR, "AA")
-    assert after.level.shown
-    assert after.change.shown
-    assert (before.level.n, after.level.n, after.change.n) == (12, 11, 11)
+    first, second = study.wave(cohort := study.cohort("Leaver"), TC), study.wave(cohort, T2)
+    study.answer(first, MENTOR, ease(*BEFORE))
+    study.answer(second, MENTOR, ease(*AFTER[:11]))
+    assert study.view(first).scale(MENTOR, "AA").level.n == 12
+    groups = select(func.count()).select_from(PublishedGroup)
+    with pytest.raises(ReleaseAuditError) as caught:
+        study.freeze(second)
+    problem = caught.value
+    assert problem.code == "few"
+    assert problem.params["numbers"] == "level mentor AA TC; change mentor AA TC T2; level mentor AA T2"
+    # The level goes rather than the change.
+    assert problem.params["proposal"] == "level mentor AA T2"
+    assert problem.withhold == (("level", "mentor", "AA"),)
+    assert not any(key in str(problem) for key in study.keys.values())
+    assert releases.release_of(study.session, second) is None
+    assert study.session.scalar(groups) == 1
+    # Nor would it be known without the auditor that one person's answer follows from the three.
+    monkeypatch.setattr(releases, "find_withheld", lambda *_: frozenset())
+    after = study.view(second).scale(MENTOR, "AA")
+    assert (after.level.n, after.change.n) == (11, 11)
+
+
+def test_what_leaves_everybody_at_the_top_is_withheld_without_a_word(study, monkeypatch):
+    # Five people with a mean of 4.0 rise by 1.0 on average: then all of them are at the top, whatever the border hides.
+    stored = []
+    for name in ("Audited", "Not audited"):
+        if stored:
+            monkeypatch.setattr(releases, "find_withheld", lambda *_: frozenset())
+        first, second = study.wave(cohort := study.cohort(name), WaveKind.T0), study.wave(cohort, T2)
+        for wave, code in ((first, 4), (second, 5)):
+            study.answer(wave, MENTOR, {n: {"B1": code, "B2": code} for n in range(5)})
+        assert study.view(first).scale(MENTOR, "BB").level.mean == 4.0
+        stored.append(study.view(second).body["roles"]["mentor"]["scales"]["BB"])
+    audited, betrayed = stored
+    assert betrayed["level"]["bound"] == "at least"
+    assert betrayed["change"]["mean"] == 1.0
+    assert audited["change"] == {"shown": False}
+    assert audited["level"] == betrayed["level"]
+
+
+@pytest.mark.parametrize(("missing", "shown"), [((2, 0), False), ((1, 1), True)])
+def test_what_only_one_respondent_could_work_out_is_withheld_too(study, missing, shown):
+    # "At least 4.8" of five people leaves one point missing. Who knows to have missed it all knows the others to be at the top.
+    wave = study.wave(study.cohort("Five"), T2)
+    codes = [5 - (missing[n] if n < 2 else 0) for n in range(5)]
+    study.answer(wave, MENTOR, {n: {"B1": code, "B2": 5} for n, code in enumerate(codes)})
+    assert study.view(wave).scale(MENTOR, "BB").level.shown is shown
 
 
 def test_who_leaves_one_of_two_pairs_counts_as_an_answer_left_behind(study, ease):
