@@ -1,4 +1,4 @@
-"""Whole programmes, raw answers to words: targets E1 and E2, and T5 in the null programme D12."""
+"""Whole programmes, raw answers to words: targets E1 and E2, and the people labelled in the null programme D12 (T5)."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -110,7 +110,7 @@ def labels(samples: int) -> Iterator[Finding]:
             found = simulate_sides(drawn, n, null_world(n, careless=careless))
             condition = f"D12, {n} pairs, careless {careless[0]:.0%} to {careless[1]:.0%}"
             yield Finding(
-                "T5",
+                "D12",
                 "labelled people <= 1 a null report",
                 condition,
                 str(found),
@@ -119,7 +119,7 @@ def labels(samples: int) -> Iterator[Finding]:
                 drawn,
             )
             yield control(
-                "T5-",
+                "D12-",
                 "control: everybody beyond 1.96 errors",
                 condition,
                 f"people labelled {found.naive:.2f}",

@@ -262,7 +262,7 @@ def test_unadjusted_indices_label_many_in_a_null_programme_and_adjusted_ones_few
     """T5 in D12 with field reliabilities: the target of one person holds where everything is adjusted and people are careful."""
     figures = simulate_sides(10, 24, null_world(24, careless=(0.0, 0.0)))
 
-    assert figures.labelled_adjusted <= 1.0, str(figures)
+    assert figures.labelled <= 1.0, str(figures)
     assert figures.naive > 4.0, str(figures)
 
 

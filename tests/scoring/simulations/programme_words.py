@@ -210,9 +210,9 @@ class SideFigures:
     Attributes
     ----------
     labelled : float
-        Mean number of people with a label per report, one declared scale (PS) standing by itself as in the report.
-    labelled_adjusted : float
-        The same where PS is adjusted with all others.
+        Mean number of people with a label per report, everything adjusted together as in the report.
+    labelled_apart : float
+        The same where one declared scale (PS) stands by itself, unadjusted.
     naive : float
         People beyond 1.96 errors on any scale.
     cohorts_moved : float
@@ -224,15 +224,15 @@ class SideFigures:
     world: World
     samples: int
     labelled: float
-    labelled_adjusted: float
+    labelled_apart: float
     naive: float
     cohorts_moved: float
     error: float
 
     def __str__(self) -> str:
         return (
-            f"n={self.world.pairs} careless {self.world.careless} R={self.samples}: people labelled {self.labelled:.2f} (SE {self.error:.2f}), with PS adjusted too "
-            f"{self.labelled_adjusted:.2f}, without any adjustment {self.naive:.2f}; any comparison of {self.world.cohorts} cohorts moved "
+            f"n={self.world.pairs} careless {self.world.careless} R={self.samples}: people labelled {self.labelled:.2f} (SE {self.error:.2f}), with PS by itself "
+            f"{self.labelled_apart:.2f}, without any adjustment {self.naive:.2f}; any comparison of {self.world.cohorts} cohorts moved "
             f"{self.cohorts_moved:.4f}"
         )
 
@@ -251,8 +251,8 @@ def simulate_sides(samples: int, seed: int, world: World, *, n_jobs: int | None 
     )
     table = np.array(found, dtype=float)
     error = float(table[:, 0].std(ddof=1) / np.sqrt(samples))
-    labelled, adjusted, naive, moved = map(float, table.mean(axis=0))
-    return SideFigures(world, samples, labelled, adjusted, naive, moved, error)
+    labelled, apart, naive, moved = map(float, table.mean(axis=0))
+    return SideFigures(world, samples, labelled, apart, naive, moved, error)
 
 
 def _examine_one(
@@ -271,7 +271,7 @@ def _examine_one(
 def count_labelled(
     data: ChangeData, reliabilities: Mapping[tuple[str, str], Reliability]
 ) -> tuple[int, int, int]:
-    """People with a label when PS stands by itself, when everything is adjusted together, and when nothing is."""
+    """People with a label when everything is adjusted together, when PS stands by itself, and when nothing is adjusted."""
     changes = {}
     for name, scored in data.scored.items():
         for side, role in enumerate(data.roles):
@@ -283,7 +283,7 @@ def count_labelled(
                 )
     alone = [key for key in changes if key.startswith("PS ")]
     counts = []
-    for primary in (alone, []):
+    for primary in ([], alone):
         table = label_changes(changes, primary=primary).table
         counts.append(_people(table[table["label"].isin(["higher", "lower"])]))
     table = label_changes(changes).table
