@@ -233,7 +233,8 @@ class TestReport:
 
     def test_the_package_tells_no_name_and_no_date(self, walked: Path) -> None:
         text = "".join(
-            path.read_text(encoding="utf-8") for path in sorted((walked / "var" / "package").glob("*_long.csv"))
+            path.read_text(encoding="utf-8")
+            for path in sorted((walked / "var" / "package").glob("*_long.csv"))
         )
 
         assert not [plan.name for plan in COHORTS if plan.name in text]
