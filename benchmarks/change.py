@@ -258,6 +258,7 @@ def agreement(ours: Outcome, theirs: Outcome, k_scales: int) -> list[str]:
         "```",
         "",
         "drawn: 9,999 random draws on each side, which differ by chance.",
+        "p of equivalence, adjusted p of changes: ours rest on the mixed model of all scores, R's here on those who answered twice.",
     ]
     if short:
         lower = ", ".join(
