@@ -11,10 +11,10 @@ import pandas as pd
 from instruments.errors import N_
 from scoring.change_report.data import ChangeData, prepare_changes
 from scoring.change_report.families import choose_families
-from scoring.change_report.options import Assigned, ChangeOptions
+from scoring.change_report.options import Assigned, ChangeOptions, margin_of
 from scoring.cohort_arms import ArmComparison, compare_arms
 from scoring.cohort_designs import TwoCohorts, compare_two_cohorts
-from scoring.equivalence import Equivalence, FullVerdict, Margin
+from scoring.equivalence import Equivalence, FullVerdict
 from scoring.errors import Note
 from scoring.gates import allowed, minimum_for
 from scoring.many_cohorts import ManyCohorts, cohort_effects
@@ -247,7 +247,7 @@ def _compare(
     outside = int((after - before)[labels.isna()].notna().sum())
     own = labels[labels.notna()].astype(str)
     options, width = data.options, data.scored[name].width
-    margin = Margin.for_width(width) if options.margin is None else Margin(options.margin)
+    margin = margin_of(data.options, width)
     notes: list[Note] = []
     entry = CohortEntry(outcome, None, None, None, None, None, None, None, ())
     if assigned == "cohorts" and data.arms is not None:

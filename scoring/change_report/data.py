@@ -207,9 +207,7 @@ def prepare_changes(source: ItemTable | pd.DataFrame, scales: ScaleSet, options:
         which = listed(frame.loc[~used, options.wave].unique())
         notes.append(Note("changes.other_waves", _OTHER_WAVES, {"n": int((~used).sum()), "which": which}))
     shape = (len(labels), 2, len(waves))
-    scored = {
-        scale.name: _lay_out(frame[used], scale, scales, places[used], shape) for scale in scales.scales
-    }
+    scored = {scale.name: lay_out(frame[used], scale, scales, places[used], shape) for scale in scales.scales}
     apart = {name: _find_apart(found, roles, waves) for name, found in scored.items()}
     scored = {name: _take_out(found, apart[name]) for name, found in scored.items()}
     cohorts = _pair_labels(frame, options.cohort, places, labels)
@@ -305,7 +303,7 @@ def _seat_chosen(
     return pd.DataFrame(found, index=pairs, columns=list(roles))
 
 
-def _lay_out(
+def lay_out(
     frame: pd.DataFrame, scale: ScaleKeys, scales: ScaleSet, places: pd.DataFrame, shape: tuple[int, int, int]
 ) -> ScaleData:
     """The scores of one scale in their places."""

@@ -15,7 +15,7 @@ from scoring.errors import Note
 from scoring.gates import allowed, minimum_for
 from scoring.imputation import Imputations, impute_pairs
 from scoring.missing_change import Direction, ImputedChange, TippingPoint, imputed_change, tipping_point
-from scoring.report.data import attempt
+from scoring.report.data import attempt, unique_notes
 
 # Beyond so many pairs imputations fill the memory, and what is missing hardly adds to the error.
 MOST_IMPUTED: Final = 5_000
@@ -90,8 +90,7 @@ def examine_missing(data: ChangeData) -> MissingSection:
         roles = _impute_gated(data, name, wide, notes)
         if roles:
             imputed[name] = roles
-    unique = tuple({(note.code, str(note)): note for note in notes}.values())
-    return MissingSection(dropout, imputed, little, unique)
+    return MissingSection(dropout, imputed, little, unique_notes(notes))
 
 
 def _impute_gated(

@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 import numpy as np
 import pandas as pd
 
+from scoring.equivalence import Margin
 from scoring.scale_sets import LISTED, Problem, ProblemsError, ScaleSet
 from scoring.scorecard import MOST_OBJECTIVES, Objective
 from scoring.skill_sets import SkillKeys
@@ -96,6 +97,11 @@ class ChangeOptions:
         """The columns named, each once."""
         named = (self.pair, self.role, self.wave, self.cohort, self.arm, self.person, self.chosen)
         return tuple(dict.fromkeys(column for column in named if column is not None))
+
+
+def margin_of(options: ChangeOptions, width: float) -> Margin:
+    """The smallest change of interest: what the options declare, otherwise the product's own for the width of the range."""
+    return Margin.for_width(width) if options.margin is None else Margin(options.margin)
 
 
 def check_options(scales: ScaleSet, options: ChangeOptions) -> None:

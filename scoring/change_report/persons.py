@@ -14,7 +14,7 @@ from scoring.errors import Note
 from scoring.gates import allowed
 from scoring.reference import find_reference
 from scoring.reliable_change import ChangeLabels, ReliableChange, label_changes, reliable_change
-from scoring.report.data import attempt
+from scoring.report.data import attempt, unique_notes
 from scoring.shrinkage import GrowthSlopes, ShrunkenChanges, growth_slopes, shrink_changes
 
 RESEARCH = N_(
@@ -86,8 +86,7 @@ def analyse_persons(data: ChangeData) -> PersonSection:
         shrunken = {key: replace(change, table=change.table.iloc[:0]) for key, change in shrunken.items()}
         growth = {key: replace(slopes, table=slopes.table.iloc[:0]) for key, slopes in growth.items()}
         labels = None if labels is None else replace(labels, table=labels.table.iloc[:0])
-    unique = tuple({(note.code, str(note)): note for note in notes}.values())
-    return PersonSection(found, shrunken, growth, labels, data.options.weeks, unique)
+    return PersonSection(found, shrunken, growth, labels, data.options.weeks, unique_notes(notes))
 
 
 def weeks_between(data: ChangeData, first: int, last: int) -> int | None:

@@ -12,8 +12,9 @@ from instruments.errors import N_
 from scoring.anchors import AnchorComparison, compare_anchors
 from scoring.change import MeanChange, mean_change
 from scoring.change_report.data import ChangeData
+from scoring.change_report.options import margin_of
 from scoring.descriptives import MeanLevel, mean_level
-from scoring.equivalence import Equivalence, FullVerdict, Margin, equivalent_change, equivalent_estimate
+from scoring.equivalence import Equivalence, FullVerdict, equivalent_change, equivalent_estimate
 from scoring.errors import Note
 from scoring.gates import allowed, minimum_for
 from scoring.group_change import GroupChange
@@ -22,7 +23,7 @@ from scoring.likelihood_change import LikelihoodChange, read_likelihood, role_ch
 from scoring.missing_change import ChangeBounds, change_bounds
 from scoring.multiplicity import FamilyName
 from scoring.power_statements import PowerStatement, state_power
-from scoring.reference import Reference, find_reference
+from scoring.reference import find_reference
 from scoring.report.data import attempt
 
 # Two items that covary with themselves over time do not tell a factor from what they keep to themselves.
@@ -132,20 +133,10 @@ class RoleSection:
         return None if self.change is None else self.change.direction
 
 
-def margin_of(data: ChangeData, width: float) -> Margin:
-    """The smallest change of interest: what the options declare, otherwise the product's own for the width of the range."""
-    return Margin.for_width(width) if data.options.margin is None else Margin(data.options.margin)
-
-
-def reference_of(name: str, role: str) -> Reference:
-    """The reference values of a scale and role."""
-    return find_reference(name, role)
-
-
 def analyse_role(data: ChangeData, name: str, side: int) -> RoleSection:
     """One role: levels, the change from its first wave to its last, steps, items."""
     role, found, confidence = data.roles[side], data.scored[name], data.options.confidence
-    reference = reference_of(name, role)
+    reference = find_reference(name, role)
     waves = found.waves_of(side)
     levels = {
         data.waves[wave]: mean_level(
@@ -172,7 +163,7 @@ def analyse_role(data: ChangeData, name: str, side: int) -> RoleSection:
             for a, b in pairwise(waves)
         )
     before, after = (data.series(name, side, wave)[0] for wave in (first, last))
-    margin = margin_of(data, found.width)
+    margin = margin_of(data.options, found.width)
     equivalence = power = bounds = items = None
     # Among 10 to 19 a change that is not shown may still have happened, so none is called too small to matter.
     if allowed(change.n_used, "equivalence"):
@@ -233,7 +224,7 @@ def weigh_role(
     section = replace(section, latent=latent, notes=tuple(notes))
     if likelihood is None:
         return section
-    margin = margin_of(data, found.width)
+    margin = margin_of(data.options, found.width)
     tested = equivalent_estimate(
         likelihood.estimate, likelihood.se, likelihood.df, margin=margin, n_used=likelihood.n_used
     )
@@ -255,7 +246,7 @@ def _fit_latent(data: ChangeData, name: str, side: int, first: int, last: int) -
     n = int((before.notna() & after.notna()).sum())
     if n >= ENOUGH and len(found.scale.keys) >= _ITEMS_OF_A_FACTOR:
         return latent_change(data.keyed(name, side, first), data.keyed(name, side, last), missing="fiml")
-    return latent_change(before, after, reliability=reference_of(name, data.roles[side]), width=found.width)
+    return latent_change(before, after, reliability=find_reference(name, data.roles[side]), width=found.width)
 
 
 def change_between(data: ChangeData, name: str, side: int, first: int, last: int) -> MeanChange:
@@ -267,7 +258,7 @@ def change_between(data: ChangeData, name: str, side: int, first: int, last: int
         before_exact=before_exact,
         after_exact=after_exact,
         confidence=data.options.confidence,
-        reference=reference_of(name, data.roles[side]),
+        reference=find_reference(name, data.roles[side]),
         width=data.scored[name].width,
         rng=np.random.default_rng(data.options.seed),
     )

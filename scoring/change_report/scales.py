@@ -10,12 +10,13 @@ import pandas as pd
 from instruments.errors import N_
 from scoring.change_report.data import ChangeData
 from scoring.change_report.pairs import ResemblanceSection, compare_partners
-from scoring.change_report.roles import RoleSection, analyse_role, reference_of, weigh_role
+from scoring.change_report.roles import RoleSection, analyse_role, weigh_role
 from scoring.errors import Note
 from scoring.gates import allowed, gate_for, minimum_for
 from scoring.group_change import GroupChange, group_change
 from scoring.pair_change import PairChange, pair_change
 from scoring.pair_scores import PairScores
+from scoring.reference import find_reference
 from scoring.report.data import attempt
 
 _MIRRORED = N_("The two roles answered different words on this scale, so their scores are never averaged or subtracted.")  # fmt: skip
@@ -138,7 +139,7 @@ def _change_of_pairs(data: ChangeData, name: str, scores: PairScores) -> PairCha
     """Both contrasts of the pairs with the errors of single ones."""
     return pair_change(
         scores,
-        reliabilities={role: reference_of(name, role) for role in data.roles},
+        reliabilities={role: find_reference(name, role) for role in data.roles},
         width=data.scored[name].width,
         confidence=data.options.confidence,
         rng=np.random.default_rng(data.options.seed),

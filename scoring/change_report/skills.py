@@ -8,14 +8,13 @@ import numpy as np
 import pandas as pd
 
 from instruments.errors import N_
-from scoring.change_report.data import ChangeData
+from scoring.change_report.data import ChangeData, lay_out
 from scoring.errors import Note
 from scoring.gates import gate_for, minimum_for
 from scoring.goals import GoalAttainment, goal_attainment
 from scoring.reference import find_reference
 from scoring.report.data import attempt
 from scoring.scale_sets import ScaleKeys
-from scoring.scales import score_scale
 from scoring.skill_sets import SkillKeys
 from scoring.skills import SkillGain, skill_gain
 
@@ -115,21 +114,10 @@ def _leave_out_few(
 
 def _by_wave(data: ChangeData, keys: ScaleKeys, side: int) -> dict[int, pd.Series]:
     """Scores of a window by pair, at each wave at which anybody of the role has one; all pairs have a row."""
-    scored = score_scale(
-        data.table.frame,
-        keys.keys,
-        minimum=keys.minimum,
-        maximum=keys.maximum,
-        minimum_answered=data.scales.minimum_answered,
-    ).scores
-    found = {}
-    for wave in range(len(data.waves)):
-        rows = _rows(data, side, wave)
-        values = np.full(len(data.pairs), np.nan)
-        values[data.places.loc[rows, "pair"].to_numpy()] = scored[rows].to_numpy()
-        if not np.isnan(values).all():
-            found[wave] = pd.Series(values, index=data.pairs)
-    return found
+    used = (data.places["wave"] >= 0).to_numpy()
+    shape = (len(data.pairs), 2, len(data.waves))
+    scored = lay_out(data.table.frame[used], keys, data.scales, data.places[used], shape)
+    return {wave: pd.Series(scored.values[:, side, wave], index=data.pairs) for wave in scored.waves_of(side)}
 
 
 def _goals(data: ChangeData, keys: ScaleKeys | None, side: int) -> GoalAttainment | None:

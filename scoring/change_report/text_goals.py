@@ -2,7 +2,7 @@
 
 from scoring.change import MeanChange
 from scoring.change_report.skills import SkillSection
-from scoring.change_report.text_words import SHORT, signed, step_word
+from scoring.change_report.text_words import SHORT, signed
 from scoring.report.text_tables import (
     NOTHING,
     count,
@@ -48,7 +48,12 @@ def _gain_lines(gain: SkillGain) -> list[str]:
         (label, getattr(gain, name)) for name, label in WINDOWS if getattr(gain, name) is not None
     ]
     rows = [
-        [count(change.n_used), signed(change.mean), step_word(change), p_value(change.p_t)]
+        [
+            count(change.n_used),
+            signed(change.mean),
+            interval(change.low, change.high, signed),
+            p_value(change.p_t),
+        ]
         for _, change in windows
     ]
     lines = table([label for label, _ in windows], ["n", "change", "interval", "p"], rows, "change in")

@@ -6,7 +6,7 @@ from scoring.anchors import AnchorComparison
 from scoring.change_report.pairs import ResemblanceSection
 from scoring.change_report.roles import RoleSection
 from scoring.change_report.scales import PairSection, ScaleChangeSection
-from scoring.change_report.text_words import SHORT, ends, people, signed, step_word, verdict_words
+from scoring.change_report.text_words import SHORT, ends, people, signed, verdict_words
 from scoring.dyads.actor_partner import ActorPartner
 from scoring.group_change import GroupChange
 from scoring.report.text_tables import (
@@ -154,7 +154,14 @@ def _step_lines(section: ScaleChangeSection) -> list[str]:
         for step in role.steps:
             change = step.change
             names.append(f"{role.role}, {step.first} to {step.last}")
-            rows.append([count(change.n_used), signed(change.mean), step_word(change), p_value(change.p_t)])
+            rows.append(
+                [
+                    count(change.n_used),
+                    signed(change.mean),
+                    interval(change.low, change.high, signed),
+                    p_value(change.p_t),
+                ]
+            )
     if not names:
         return []
     return [

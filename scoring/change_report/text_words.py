@@ -2,7 +2,6 @@
 
 from typing import Any, Final
 
-from scoring.change import MeanChange
 from scoring.report.text_tables import NOTHING, number
 
 WORDS: Final = {
@@ -35,10 +34,3 @@ def ends(low: Any, high: Any) -> str:
 def people(n: int, role: str) -> str:
     """So many people of a role; the label itself is not declined."""
     return f"{n} × {role}"
-
-
-def step_word(change: MeanChange) -> str:
-    """The interval of a change, or why there is none."""
-    if change.low is None or change.high is None:
-        return NOTHING
-    return f"[{signed(change.low)}, {signed(change.high)}]"
