@@ -227,6 +227,13 @@ class ProgramError(CodedError):
             N_("A name is missing."),
             N_("Please fill in the name."),
         ),
+        "contact": (
+            N_("A person to turn to needs a name and a way to reach them."),
+            N_(
+                "Give a name of at most %(longest_name)d characters, and a number, an address or a sentence of at most "
+                "%(longest_reach)d."
+            ),
+        ),
         "email": (
             N_("“%(email)s” is not an e-mail address."),
             N_("Please check it: it needs one @ with something before and after it, and no spaces."),

@@ -8,7 +8,7 @@ import datetime as dt
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeVar
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from surveys.models.program import Cohort, Wave
 
 
+# The values of `surveys.models.ContactKind`, which would load the database for every `--help`.
+CONTACT_KINDS = ("neutral", "external", "safeguarding", "moderator", "protection")
 WAVE_KIND = click.Choice([kind.value for kind in WaveKind])
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -119,18 +121,21 @@ def user() -> None:
     """Manage the people who sign in: coordinators and researchers."""
 
 
+# The option of `viceversa user add` and `grant` for each office, and what it allows.
+OFFICES = {
+    "coordinator": ("coordinates", "May coordinate this programme; repeatable."),
+    "researcher": ("researches", "May download this programme's data; repeatable."),
+    "moderator": ("moderates", "May read this programme's comments and write themes; repeatable."),
+    "overseer": ("oversees", "May read this programme's audit log and rules; repeatable."),
+    "custodian": ("guards", "One of the two that break-glass needs in this programme; repeatable."),
+}
+
+
 def _membership_options(command: Command) -> Command:
-    """The two options that say what somebody may do in which programmes."""
-    coordinates = click.option(
-        "--coordinates", multiple=True, metavar="PROGRAM", help="May coordinate this programme; repeatable."
-    )
-    researches = click.option(
-        "--researches",
-        multiple=True,
-        metavar="PROGRAM",
-        help="May download this programme's data; repeatable.",
-    )
-    return coordinates(researches(command))
+    """The options that say what somebody may do in which programmes."""
+    for option, text in reversed(OFFICES.values()):
+        command = click.option(f"--{option}", multiple=True, metavar="PROGRAM", help=text)(command)
+    return command
 
 
 @user.command("add")
@@ -144,12 +149,12 @@ def _membership_options(command: Command) -> Command:
 @click.pass_obj
 def user_add(
     settings: Settings,
+    /,
     email: str,
     name: str,
-    coordinates: tuple[str, ...],
-    researches: tuple[str, ...],
     locale: str,
     password_stdin: bool,
+    **offices: tuple[str, ...],
 ) -> None:
     """Add somebody who signs in, with their programmes.
 
@@ -167,7 +172,7 @@ def user_add(
         person = accounts.add_user(
             session, email=email, name=name, password=password, locale=locale, now=_now()
         )
-        _grant(session, person, coordinates, researches)
+        _grant(session, person, offices)
         click.echo(f"{person.email} can sign in.")
 
 
@@ -175,9 +180,7 @@ def user_add(
 @click.argument("email")
 @_membership_options
 @click.pass_obj
-def user_grant(
-    settings: Settings, email: str, coordinates: tuple[str, ...], researches: tuple[str, ...]
-) -> None:
+def user_grant(settings: Settings, /, email: str, **offices: tuple[str, ...]) -> None:
     """Give somebody who can sign in already another programme.
 
     \b
@@ -190,18 +193,16 @@ def user_grant(
         person = accounts.find_user(session, email)
         if person is None:
             raise click.ClickException(f"Nobody signs in as {email}. Add them with: viceversa user add")
-        _grant(session, person, coordinates, researches)
+        _grant(session, person, offices)
     click.echo(f"{email} has the programmes named.")
 
 
-def _grant(
-    session: Session, person: "User", coordinates: tuple[str, ...], researches: tuple[str, ...]
-) -> None:
+def _grant(session: Session, person: "User", offices: Mapping[str, tuple[str, ...]]) -> None:
     """Add memberships by the programmes' short names."""
     from surveys import accounts, programs
 
-    for role, slugs in (("coordinator", coordinates), ("researcher", researches)):
-        for slug in slugs:
+    for role, (option, _text) in OFFICES.items():
+        for slug in offices[option]:
             accounts.add_membership(session, person, programs.find_program(session, slug), role)
 
 
@@ -300,6 +301,36 @@ def program_cohort(
             now=_now(),
         )
     click.echo(f'Cohort {name} is ready. Next: viceversa roster import {slug} "{name}" FILE --check')
+
+
+@program.command("contact")
+@click.argument("slug")
+@click.argument("kind", type=click.Choice(CONTACT_KINDS))
+@click.option("--name", required=True, help="Who it is, as participants will read it.")
+@click.option("--reach", required=True, help="How to get to them: a number, an address or a sentence.")
+@click.pass_obj
+def program_contact(settings: Settings, slug: str, kind: str, name: str, reach: str) -> None:
+    """Name whom participants may turn to, who reads their comments, and who watches over their data.
+
+    \b
+    KIND is one of
+      neutral       somebody inside the organisation who is no party to the programme
+      external      a service outside, such as an ombudsperson or an employee helpline
+      safeguarding  who is told when a comment announces serious harm
+      moderator     who reads comments, under a signed rule of confidentiality
+      protection    the data protection officer
+
+    Example:
+      viceversa program contact spring external --name "Employee helpline" --reach "0800 555 0100, day and night"
+    """
+    from surveys import programs
+    from surveys.models import ContactKind
+    from surveys.program_contacts import set_program_contact
+
+    with _session(settings) as session:
+        found = programs.find_program(session, slug)
+        set_program_contact(session, found, ContactKind(kind), name=name, reach=reach)
+    click.echo(f"{name} is named to the participants of {slug}.")
 
 
 @main.group()

@@ -14,10 +14,16 @@ class MembershipRole(StrEnum):
 
     COORDINATOR = "coordinator"
     RESEARCHER = "researcher"
+    # Reads comments and writes themes, under a signed rule of confidentiality; never a coordinator of the same programme.
+    MODERATOR = "moderator"
+    # A works council or a data protection officer: reads the audit log and the rules, nothing else.
+    OVERSEER = "overseer"
+    # One of the two without whom nobody breaks the glass.
+    CUSTODIAN = "custodian"
 
 
 class User(Base):
-    """A coordinator or researcher who signs in; participants have links, not accounts."""
+    """Somebody with an office who signs in; participants have links, not accounts."""
 
     __tablename__ = "access_user"
     __table_args__ = (CheckConstraint("email = lower(email)", name="email_lower"),)

@@ -22,6 +22,16 @@ class ReportingLine(StrEnum):
     DIRECT = "direct"
 
 
+class ContactKind(StrEnum):
+    """Which office a named person or service holds in a programme."""
+
+    NEUTRAL = "neutral"
+    EXTERNAL = "external"
+    SAFEGUARDING = "safeguarding"
+    MODERATOR = "moderator"
+    PROTECTION = "protection"
+
+
 class Program(Base):
     """A reverse-mentoring programme of one organisation."""
 
@@ -42,6 +52,17 @@ class Program(Base):
     cohorts: Mapped[list["Cohort"]] = relationship(
         back_populates="program", passive_deletes=True, order_by="Cohort.starts_on, Cohort.name"
     )
+
+
+class ProgramContact(Base):
+    """Whom a participant of a programme may turn to, and how; shown on the participant's pages as it stands here."""
+
+    __tablename__ = "program_contact"
+
+    program_id: Mapped[Key] = mapped_column(ForeignKey("program.id", ondelete="CASCADE"), primary_key=True)
+    kind: Mapped[ContactKind] = mapped_column(enum_column(ContactKind, "kind"), primary_key=True)
+    name: Mapped[str] = mapped_column(String(200))
+    reach: Mapped[str] = mapped_column(String(500))
 
 
 class Cohort(Base):

@@ -1,0 +1,37 @@
+"""The people a participant may turn to, and those who read comments or watch over data, as a programme names them."""
+
+from collections.abc import Mapping
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from surveys.errors import ProgramError
+from surveys.models import ContactKind, Program, ProgramContact
+
+LONGEST_NAME = 200
+LONGEST_REACH = 500
+
+
+def set_program_contact(
+    session: Session, program: Program, kind: ContactKind, *, name: str, reach: str
+) -> ProgramContact:
+    """Name, or name anew, who holds an office: `reach` is how to get to them, in words, a number or an address.
+
+    Raises ProgramError when one of the two is empty or too long.
+    """
+    name, reach = " ".join(name.split()), " ".join(reach.split())
+    if not name or len(name) > LONGEST_NAME or not reach or len(reach) > LONGEST_REACH:
+        raise ProgramError("contact", longest_name=LONGEST_NAME, longest_reach=LONGEST_REACH)
+    found = session.get(ProgramContact, (program.id, kind), with_for_update=True)
+    if found is None:
+        found = ProgramContact(program_id=program.id, kind=kind)
+        session.add(found)
+    found.name, found.reach = name, reach
+    session.flush()
+    return found
+
+
+def program_contacts(session: Session, program: Program) -> Mapping[ContactKind, ProgramContact]:
+    """Who holds which office; an office that nobody was named for is not in it."""
+    rows = session.scalars(select(ProgramContact).where(ProgramContact.program_id == program.id))
+    return {row.kind: row for row in rows}
