@@ -17,7 +17,7 @@ def subclasses(kind: type[SurveyError]) -> set[type[SurveyError]]:
 def sentences() -> list[tuple[str, str]]:
     """Every message and remedy of this module, with where it stands."""
     found = []
-    for kind in subclasses(SurveyError):
+    for kind in sorted(subclasses(SurveyError), key=lambda one: one.__name__):
         if kind.__module__ != errors.__name__:
             continue
         if issubclass(kind, CodedError):
