@@ -13,11 +13,11 @@ from pathlib import Path
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, joinedload
 
-from instruments.model import Instrument, Role
 from surveys.errors import ModerationError
 from surveys.models import Cohort, Comment, Invitation, Program, Response, ResponseState, User, Wave
+from surveys.open_questions import open_questions
 from surveys.pledges import require_reader
-from surveys.waves import WaveState, floor_of, form_of, instrument_of, wave_state
+from surveys.waves import WaveState, floor_of, instrument_of, wave_state
 
 # measurement.md 5.5: fewer people than this say who they are by what they say.
 LEAST_PEOPLE = 10
@@ -34,30 +34,6 @@ class ReadComment:
     text: str
     locale: str
     may_be_quoted: bool
-
-
-@dataclass(frozen=True)
-class OpenQuestion:
-    """A question that people answer in their own words, and how it is put to each role, where that differs."""
-
-    item_id: str
-    roles: tuple[Role, ...]
-
-    def wordings(self, instrument: Instrument, wave: Wave, locale: str) -> tuple[str, ...]:
-        """The question in a language, once where all roles are asked in the same words."""
-        texts = (instrument.text(self.item_id, role, wave.kind, locale) for role in self.roles)
-        return tuple(dict.fromkeys(texts))
-
-
-def open_questions(instrument: Instrument, wave: Wave) -> tuple[OpenQuestion, ...]:
-    """The questions of a wave that are answered in words, in the order of the form; what was answered plays no part."""
-    asked: dict[str, list[Role]] = {}
-    for role in Role:
-        if instrument.has_form(wave.kind, role):
-            for item_id in form_of(wave, role, instrument).item_ids:
-                if instrument.format_of(item_id).kind == "text":
-                    asked.setdefault(item_id, []).append(role)
-    return tuple(OpenQuestion(item_id, tuple(roles)) for item_id, roles in asked.items())
 
 
 def commented_waves(session: Session, program: Program, *, reader: User, now: datetime) -> list[Wave]:

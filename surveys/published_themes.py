@@ -40,12 +40,14 @@ def themes_of(session: Session, wave: Wave) -> Mapping[str, PublishedThemes]:
     for row in session.scalars(select(WaveThemes).where(WaveThemes.wave_id == wave.id)):
         if digest_of(row.body) != row.digest:
             raise ThemesDamagedError(kind=wave.kind.value)
-        themes = tuple(
-            PublishedTheme(theme["locale"], theme["title"], theme["summary"], tuple(theme["quotes"]))
-            for theme in row.body["themes"]
-        )
+        themes = tuple(read_theme(theme) for theme in row.body["themes"])
         found[row.item_id] = PublishedThemes(row.published_on, themes)
     return found
+
+
+def read_theme(theme: Mapping[str, Any]) -> PublishedTheme:
+    """A theme out of what is, or would be, published."""
+    return PublishedTheme(theme["locale"], theme["title"], theme["summary"], tuple(theme["quotes"]))
 
 
 def digest_of(body: Mapping[str, Any]) -> str:

@@ -14,10 +14,11 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from surveys.audit import AuditAction, record_event
-from surveys.comments import LEAST_SUPPORTERS, has_enough_people, open_questions
+from surveys.comments import LEAST_SUPPORTERS, has_enough_people
 from surveys.database import as_utc
 from surveys.errors import ModerationError, ThemeError
 from surveys.models import User, Wave, WaveThemes
+from surveys.open_questions import open_questions
 from surveys.pledges import require_reader
 from surveys.published_themes import RULES_VERSION, digest_of
 from surveys.themes import check_quotes, check_texts, is_published, stored_themes

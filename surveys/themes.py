@@ -183,8 +183,7 @@ def clean_text(text: str) -> str:
     kept = (
         sign
         for sign in plain
-        if sign == "\n"
-        or (unicodedata.category(sign) not in {"Cc", "Cs"} and sign not in TURNING_SIGNS)
+        if sign == "\n" or (unicodedata.category(sign) not in {"Cc", "Cs"} and sign not in TURNING_SIGNS)
     )
     return "".join(kept).strip()
 
