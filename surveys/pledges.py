@@ -20,8 +20,8 @@ PLEDGE_VERSION = "1"
 PLEDGE: Sequence[str] = (
     N_("I read comments only to write themes from them and to notice announced harm, and for nothing else."),
     N_(
-        "I tell nobody what a single comment says: not the coordinator, not anybody's manager, not the other moderators' "
-        "colleagues or mine."
+        "I tell nobody what a single comment says: not the coordinator, not anybody's manager, not my colleagues. There is one "
+        "exception, announced harm."
     ),
     N_("I do not try to find out who wrote a comment. If I recognise somebody, I keep it to myself."),
     N_(
