@@ -533,7 +533,7 @@ class TestCoordinator:
             session.execute(delete(Comment))
         assert self.page(coordinator, world) == after
 
-    def test_the_page_of_others_or_of_a_wave_without_open_questions_is_not_there(
+    def test_the_page_is_the_coordinators_alone_and_says_where_nothing_was_asked_in_words(
         self, make_world: Any, enter: Any, write: Any, clock: Any
     ) -> None:
         world = make_world()
@@ -551,7 +551,9 @@ class TestCoordinator:
             address = f"/coordinate/spring/waves/{plain.id}/themes"
         client = enter(world, "coordinator")
 
-        assert client.get(address).status_code == 404
+        page = client.get(address).text
+        assert "asks no question that is answered in words" in page
+        assert "Not shown" not in page.split("footnotes")[0]
         assert (
             enter(world, "moderator").get(f"/coordinate/spring/waves/{world.wave}/themes").status_code == 403
         )
