@@ -14,12 +14,23 @@ from sqlalchemy.orm import Session
 from surveys.addresses import normalise_email
 from surveys.database import as_utc
 from surveys.errors import AccessDeniedError, AccountError, SignInError
-from surveys.models import Membership, MembershipRole, Program, RateCounter, User, UserSession
+from surveys.models import (
+    Contact,
+    Membership,
+    MembershipRole,
+    Participant,
+    Program,
+    RateCounter,
+    User,
+    UserSession,
+)
 
 MINIMUM_PASSWORD = 12
 # A hash takes longer the longer the password is; nobody types more than this.
 MAXIMUM_PASSWORD = 1024
 SESSION_LIFETIME = timedelta(hours=12)
+# Who decides about people may not read what they write in confidence, and the other way round.
+NEVER_TOGETHER = (MembershipRole.COORDINATOR, MembershipRole.MODERATOR)
 
 
 class Hasher(Protocol):
@@ -206,11 +217,18 @@ def end_all_sessions(session: Session, user: User, *, now: datetime) -> None:
 
 
 def add_membership(session: Session, user: User, program: Program, role: MembershipRole | str) -> Membership:
-    """Make a user coordinator or researcher of a programme; doing so twice is harmless."""
+    """Give a user an office in a programme; doing so twice is harmless.
+
+    Raises AccountError for a coordinator who is to moderate the same programme, for a moderator who is to coordinate it, and for
+    somebody who takes part in it and is to moderate it.
+    """
     kind = MembershipRole(role)
+    # Two who grant an office each at the same moment take turns, so that both cannot be granted.
+    session.execute(select(User.id).where(User.id == user.id).with_for_update())
     known = session.get(Membership, (user.id, program.id, kind))
     if known is not None:
         return known
+    _check_offices(session, user, program, kind)
     membership = Membership(user_id=user.id, program_id=program.id, role=kind)
     session.add(membership)
     session.flush()
@@ -259,6 +277,24 @@ def forget_expired(session: Session, *, now: datetime, keep: timedelta = timedel
     before = as_utc(now) - keep
     session.execute(delete(UserSession).where(UserSession.expires_at < before))
     session.execute(delete(RateCounter).where(RateCounter.window_start < before))
+
+
+def takes_part(session: Session, user: User, program: Program) -> bool:
+    """Whether somebody takes part in a programme under the address with which they sign in."""
+    found = select(Contact.participant_id).join(Participant, Participant.id == Contact.participant_id)
+    mine = found.where(Participant.program_id == program.id, Contact.email == user.email)
+    return session.scalars(mine.limit(1)).first() is not None
+
+
+def _check_offices(session: Session, user: User, program: Program, kind: MembershipRole) -> None:
+    """Refuse an office that does not go with another one in the same programme."""
+    if kind not in NEVER_TOGETHER:
+        return
+    other = next(one for one in NEVER_TOGETHER if one is not kind)
+    if has_membership(session, user, program, other):
+        raise AccountError(f"{kind.value}_and_{other.value}", email=user.email, program=program.slug)
+    if kind is MembershipRole.MODERATOR and takes_part(session, user, program):
+        raise AccountError("moderator_takes_part", email=user.email, program=program.slug)
 
 
 def _check_password(password: str) -> None:

@@ -49,6 +49,9 @@ class AuditAction(StrEnum):
     MEMBERSHIP_GRANTED = "membership.granted"
     MEMBERSHIP_REVOKED = "membership.revoked"
     SIGNED_IN = "user.signed_in"
+    PLEDGE_SIGNED = "pledge.signed"
+    COMMENT_PASSED_ON = "comment.passed_on"
+    THEMES_PUBLISHED = "themes.published"
     LINK_DESTROYED = "retention.link_destroyed"
     COMMENTS_DELETED = "retention.comments_deleted"
     ANSWERS_DELETED = "retention.answers_deleted"
@@ -60,6 +63,8 @@ class AuditAction(StrEnum):
 # What a person decides about their own answers is logged by the day and without a wave, so that nobody can lay it beside
 # the minute at which somebody was seen at their desk.
 PRIVATE = frozenset({AuditAction.SURVEYS_ENDED})
+# A moderator's passing on of a comment is told by the day and without a wave too: both could lead to who wrote it.
+BY_DAY = PRIVATE | {AuditAction.COMMENT_PASSED_ON}
 
 
 @dataclass(frozen=True)
@@ -100,16 +105,16 @@ def record_event(
     wave: Wave | None = None,
 ) -> AuditEvent:
     """Add an event to the log. There is no field for free text, so that no content can slip in."""
-    private = action in PRIVATE
+    private, by_day = action in PRIVATE, action in BY_DAY
     who = actor.id if actor is not None else SYSTEM
     return _add(
         session,
-        AuditChain.BY_DAY if private else AuditChain.TIMED,
+        AuditChain.BY_DAY if by_day else AuditChain.TIMED,
         action,
         now,
         actor=A_PARTICIPANT if private else who,
         program_id=program.id if program is not None else None,
-        wave_id=wave.id if wave is not None and not private else None,
+        wave_id=wave.id if wave is not None and not by_day else None,
     )
 
 

@@ -36,6 +36,7 @@ ERASED_TABLES = (
     "confidential_comment",
     "confidential_response",
     "confidential_respondent",
+    "confidential_theme_support",
     "pseudonym_link",
 )
 

@@ -3,7 +3,7 @@
 Four cohorts of 10, 15, 24 and 40 pairs answered at baseline, after the trial and at mid-programme; the post-pair wave
 is open. Answers are skewed five-point ratings after measurement.md 6.1 and 6.2: a stable and an occasion-specific part,
 items with a lasting uniqueness, correlated partners, dropout that depends on how safe a person feels. The third
-cohort's truth is that nothing changed.
+cohort's truth is that nothing changed. The fourth has come to its end, and people wrote what they think (`demo_comments`).
 """
 
 import datetime as dt
@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from instruments.answers import AnswerValue
 from instruments.model import Form, Instrument, Item, Missing, Role, WaveKind
-from surveys import invitations, programs, responses, waves
+from surveys import demo_comments, invitations, programs, responses, waves
 from surveys.models.program import Cohort, Pair, Participant, Program, Wave
 from surveys.pseudonyms import Pseudonyms
 
@@ -53,13 +53,15 @@ class CohortPlan:
     n_pairs: int
     effect: float
     weeks_ago: int
+    # Whether its last waves are over already; where that is the last cohort, everything before it is drawn as ever.
+    finished: bool = False
 
 
 COHORTS = (
     CohortPlan("Lisbon pilot", 10, 1.0, 19),
     CohortPlan("Finance and Legal", 15, 1.0, 18),
     CohortPlan("Operations North", 24, 0.0, 18),
-    CohortPlan("Product and Engineering", 40, 1.2, 17),
+    CohortPlan("Product and Engineering", 40, 1.2, 17, finished=True),
 )
 
 
@@ -142,6 +144,8 @@ def seed_demo(
             people.update(simulate_pair(rng, pair.id, instrument))
         for occasion in schedule:
             is_open = occasion.after_days is None
+            if is_open and plan.finished:
+                continue
             opens = now - OPEN_SINCE if is_open else start + dt.timedelta(days=occasion.after_days or 0)
             wave = waves.schedule_wave(
                 session,
@@ -163,6 +167,16 @@ def seed_demo(
             waves.close_wave(session, wave, now=wave.closes_at)
             session.flush()
             freeze(wave, wave.closes_at)
+    for plan in (one for one in cohorts if one.finished):
+        _finish_cohort(
+            session,
+            programs.find_cohort(session, program, plan.name),
+            plan,
+            instrument,
+            pseudonyms,
+            people,
+            now,
+        )
     return Demo(program, *(tokens[link] for link in READY_LINKS))
 
 
@@ -245,6 +259,7 @@ def _answer_wave(
     pseudonyms: Pseudonyms,
     people: Mapping[str, Simulated],
     rng: "np.random.Generator",
+    writers: demo_comments.Writers | None = None,
 ) -> dict[tuple[Role, str], str]:
     """Invite everybody and let those who take part answer; returns tokens that stay unanswered, by role and locale."""
     unanswered: dict[tuple[Role, str], str] = {}
@@ -266,15 +281,47 @@ def _answer_wave(
             unanswered.setdefault((role, wished), issued.token)
             continue
         form = waves.form_of(wave, role, instrument)
+        answers = draw_answers(rng, instrument, form, simulated, plan.effect)
+        written, quotable = writers.write(rng, form, locale) if writers else ({}, frozenset())
         responses.submit_response(
             session,
             issued.invitation,
-            draw_answers(rng, instrument, form, simulated, plan.effect),
+            answers | written,
+            quotable=quotable,
             pseudonyms=pseudonyms,
             locale=locale,
             now=wave.opens_at + dt.timedelta(days=float(rng.uniform(0.2, 2.8))),
         )
     return unanswered
+
+
+def _finish_cohort(
+    session: Session,
+    cohort: Cohort,
+    plan: CohortPlan,
+    instrument: Instrument,
+    pseudonyms: Pseudonyms,
+    people: Mapping[str, Simulated],
+    now: dt.datetime,
+) -> None:
+    """Answer a cohort's last waves, with comments; their time is over, and freezing them is left to whoever tries the demo."""
+    import numpy as np
+
+    rng, writers = np.random.default_rng(demo_comments.SEED), demo_comments.Writers()
+    start = now - dt.timedelta(weeks=plan.weeks_ago)
+    for kind, after_days, response_rate in demo_comments.LAST_WAVES:
+        opens = start + dt.timedelta(days=after_days)
+        wave = waves.schedule_wave(
+            session,
+            cohort,
+            kind,
+            instrument,
+            opens_at=opens,
+            closes_at=opens + demo_comments.FIELDWORK,
+            now=opens,
+        )
+        occasion = Occasion(kind, response_rate, after_days)
+        _answer_wave(session, wave, plan, occasion, instrument, pseudonyms, people, rng, writers)
 
 
 def decide_to_answer(rng: "np.random.Generator", person: Simulated, occasion: Occasion) -> bool:

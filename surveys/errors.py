@@ -334,6 +334,24 @@ class AccountError(CodedError):
             N_("The password is too short."),
             N_("Choose at least %(minimum)d characters; a sentence is easy to remember."),
         ),
+        "moderator_and_coordinator": (
+            N_(
+                "%(email)s coordinates the programme “%(program)s” and therefore cannot read its comments as a moderator."
+            ),
+            N_(
+                "Choose somebody else: who decides about pairs must not read what people wrote in confidence."
+            ),
+        ),
+        "coordinator_and_moderator": (
+            N_(
+                "%(email)s reads the comments of the programme “%(program)s” as a moderator and therefore cannot coordinate it."
+            ),
+            N_("Choose somebody else: who read what people wrote in confidence must not decide about pairs."),
+        ),
+        "moderator_takes_part": (
+            N_("%(email)s takes part in the programme “%(program)s” and therefore cannot read its comments."),
+            N_("Choose somebody who is in none of its pairs."),
+        ),
         "password_long": (
             N_("The password is too long."),
             N_("Choose at most %(maximum)d characters."),
@@ -355,3 +373,113 @@ class AccessDeniedError(SurveyError):
     code = "access"
     message = N_("You do not have access to this page.")
     remedy = N_("If you need access, ask the person who runs this service.")
+
+
+class ModerationError(CodedError):
+    """Comments that may not be read like this."""
+
+    sentences: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "pledge": (
+            N_("Comments can be read only by who has signed the rule of confidentiality."),
+            N_("Please read the rule and sign it first."),
+        ),
+        "pledge_changed": (
+            N_("The rule of confidentiality is not the one that you were shown."),
+            N_("Please load the page again and read it once more before you sign."),
+        ),
+        "still_open": (
+            N_("The questionnaire is still open, so nobody can read its comments yet."),
+            N_("Please come back once it has closed."),
+        ),
+        "unknown_question": (
+            N_("The questionnaire has no such open question."),
+            N_("Please go back to the list of questions."),
+        ),
+    }
+
+
+class ThemeError(CodedError):
+    """A theme that cannot be kept, or themes that cannot be published, as they are: nothing is changed."""
+
+    sentences: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "title": (
+            N_("The theme needs a title of at most %(longest)d characters; this one has %(length)d."),
+            N_("Please change the title."),
+        ),
+        "summary": (
+            N_("The theme needs a summary of at most %(longest)d characters; this one has %(length)d."),
+            N_("Please change the summary."),
+        ),
+        "locale": (
+            N_("The language of the theme is not one of those offered."),
+            N_("Please choose one of the list."),
+        ),
+        "too_many": (
+            N_("There are already %(most)d themes on this question."),
+            N_("Please bring some of them together."),
+        ),
+        "unknown_comment": (
+            N_("One of the chosen comments is no longer there: its author may have had it deleted."),
+            N_("Please look at the list once more. What you typed is still below."),
+        ),
+        "quote_long": (
+            N_("A quote has %(length)d characters; at most %(longest)d are possible."),
+            N_("Please shorten it."),
+        ),
+        "quote_not_allowed": (
+            N_("A comment is quoted whose author did not allow it."),
+            N_("Please take the quote out, and say it in your own words in the summary."),
+        ),
+        "quote_without_support": (
+            N_("A comment is quoted that is not ticked as supporting the theme."),
+            N_("Please tick it, or take the quote out."),
+        ),
+        "quote_small_cohort": (
+            N_(
+                "Nothing can be quoted: the cohort has fewer than %(least)d pairs, and a style of writing would give people away."
+            ),
+            N_("Please take the quotes out, and say it in your own words in the summary."),
+        ),
+        "roster_word": (
+            N_("The text holds a name or word from the roster of this programme."),
+            N_("Please take it out. If nobody can be recognised by it, tick the box below and save again."),
+        ),
+        "few_people": (
+            N_("No theme can be published on this question: too few people have answered it."),
+            N_(
+                "Please delete the themes on this question. Comments that announce harm can still be passed on."
+            ),
+        ),
+        "few_supporters": (
+            N_("The theme “%(title)s” needs the comments of at least %(least)d different people."),
+            N_("Please tick further comments that say the same, or delete the theme."),
+        ),
+        "changed_meanwhile": (
+            N_("Somebody else has changed this in the meantime, so nothing was saved."),
+            N_("Please compare what is stored now with yours, which is still below, and save again."),
+        ),
+        "publication_changed": (
+            N_("Something was changed in the meantime, so nothing was published."),
+            N_("Please look at the themes once more; this is how they stand now."),
+        ),
+        "deleted_meanwhile": (
+            N_("Somebody else has deleted this theme in the meantime, so nothing was saved."),
+            N_("What you typed is still below. Save it again to make it a new theme."),
+        ),
+        "published": (
+            N_("The themes of this questionnaire are published; they never change."),
+            N_("You need not do anything."),
+        ),
+        "nothing": (
+            N_("There is no theme to publish."),
+            N_("Please write one first."),
+        ),
+    }
+
+
+class ThemesDamagedError(SurveyError):
+    """Published themes are no longer what was frozen; they are not shown."""
+
+    code = "themes_damaged"
+    message = N_("The published themes of the wave %(kind)s do not match their checksum.")
+    remedy = N_("Restore the database from a backup. Themes are published only once.")

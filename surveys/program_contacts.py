@@ -6,7 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from surveys.errors import ProgramError
-from surveys.models import ContactKind, Program, ProgramContact
+from surveys.models import ContactKind, Membership, MembershipRole, Program, ProgramContact
 
 LONGEST_NAME = 200
 LONGEST_REACH = 500
@@ -35,3 +35,9 @@ def program_contacts(session: Session, program: Program) -> Mapping[ContactKind,
     """Who holds which office; an office that nobody was named for is not in it."""
     rows = session.scalars(select(ProgramContact).where(ProgramContact.program_id == program.id))
     return {row.kind: row for row in rows}
+
+
+def has_office(session: Session, program: Program, role: MembershipRole) -> bool:
+    """Whether anybody at all holds an office in a programme."""
+    found = select(Membership.user_id).where(Membership.program_id == program.id, Membership.role == role)
+    return session.scalars(found.limit(1)).first() is not None

@@ -1,6 +1,6 @@
 """Responses: saved page by page, resumed, sent, and changed until the wave closes."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from hashlib import sha256
@@ -24,7 +24,8 @@ from surveys.waves import WaveState, form_of, instrument_of, lock_wave, wave_sta
 class ResponseView:
     """A person's own response as they may see it again: no key, only their answers and how far they are.
 
-    `tag` is a digest of the response's random key: it tells one response from another, and leads back to none.
+    `tag` is a digest of the response's random key: it tells one response from another, and leads back to none. `quotable` holds
+    the written answers that the person allowed to be quoted.
     """
 
     tag: str
@@ -34,6 +35,7 @@ class ResponseView:
     started_on: date
     submitted_on: date | None
     answers: Mapping[str, AnswerValue]
+    quotable: frozenset[str] = frozenset()
 
     @property
     def is_submitted(self) -> bool:
@@ -80,9 +82,12 @@ def save_page(
     locale: str,
     now: datetime,
     folders: Sequence[Path] = (),
+    quotable: Collection[str] = (),
 ) -> ResponseView:
     """Save one page: `answers` is the page as it stands, so an item that is absent, None or blank is cleared.
 
+    `quotable` names the written answers of the page that may be quoted; the tick goes with the text, so one that is saved without
+    being named may not be quoted.
     Raises InvitationError or WaveNotOpenError with nothing stored. Raises AnswerError when some answers cannot be kept: the others
     are then already stored in the transaction, and committing it keeps them; an item with a problem keeps what it had before.
     """
@@ -93,7 +98,8 @@ def save_page(
         raise ResponseError("unknown_page", page=page_id[:80])
     form = Form(wave=desk.form.wave, role=desk.form.role, pages=(asked,))
     given, check = _check(desk.instrument, form, answers)
-    _write(desk, check.valid, cleared=(item_id for item_id in asked.items if item_id not in given))
+    cleared = (item_id for item_id in asked.items if item_id not in given)
+    _write(desk, check.valid, cleared=cleared, quotable=quotable)
     if check.problems:
         raise AnswerError(check.problems)
     return _view(session, desk.response)
@@ -108,17 +114,20 @@ def submit_response(
     locale: str,
     now: datetime,
     folders: Sequence[Path] = (),
+    quotable: Collection[str] = (),
 ) -> Submission:
     """Send the response, together with further answers if there are any; sending twice is harmless.
 
     Here `answers` may cover any part of the form: an item that is absent stays as it is, one that is None or blank is cleared.
+    `quotable` names those of the written answers given here that may be quoted.
     Raises as `save_page` does; with an AnswerError the response is not sent.
     """
     desk = _open_desk(session, invitation, pseudonyms=pseudonyms, locale=locale, now=now, folders=folders)
     if answers:
         given, check = _check(desk.instrument, desk.form, answers)
         asked = set(desk.form.item_ids)
-        _write(desk, check.valid, cleared=(item for item in answers if item in asked and item not in given))
+        cleared = (item for item in answers if item in asked and item not in given)
+        _write(desk, check.valid, cleared=cleared, quotable=quotable)
         if check.problems:
             raise AnswerError(check.problems)
     response = desk.response
@@ -266,7 +275,9 @@ def _is_blank(value: AnswerValue) -> bool:
     return value.code is None and value.missing is None and not (value.text or "").strip()
 
 
-def _write(desk: _Desk, valid: Mapping[str, AnswerValue], *, cleared: Iterable[str]) -> None:
+def _write(
+    desk: _Desk, valid: Mapping[str, AnswerValue], *, cleared: Iterable[str], quotable: Collection[str]
+) -> None:
     """Bring the rows of these items to the given answers; the rows of all other items stay as they are."""
     answers, comments = _stored(desk.session, desk.response.key)
     for item_id in cleared:
@@ -278,7 +289,7 @@ def _write(desk: _Desk, valid: Mapping[str, AnswerValue], *, cleared: Iterable[s
             if comment is None:
                 comment = Comment(response_key=desk.response.key, item_id=item_id)
                 desk.session.add(comment)
-            comment.text = value.text
+            comment.text, comment.may_be_quoted = value.text, item_id in quotable
         else:
             _drop(desk.session, comment)
             if answer is None:
@@ -327,4 +338,5 @@ def _view(session: Session, response: Response) -> ResponseView:
         started_on=response.started_on,
         submitted_on=response.submitted_on,
         answers=values,
+        quotable=frozenset(item for item, row in comments.items() if row.may_be_quoted),
     )

@@ -33,6 +33,7 @@ from surveys.models import (
     Response,
     RetentionKind,
     RetentionStep,
+    Theme,
     UserSession,
     Wave,
 )
@@ -212,9 +213,10 @@ class _Shredder:
         return sum(cut) + sum(holder.destroy_participant(session, person) for person in people)
 
     def _comments(self) -> int:
-        """Delete what was written in people's own words."""
+        """Delete what was written in people's own words, and the drafts of themes; what was published stays."""
         responses = select(Response.key).where(Response.wave_id.in_(self._waves()))
-        return self._remove(delete(Comment).where(Comment.response_key.in_(responses)))
+        n_drafts = self._remove(delete(Theme).where(Theme.wave_id.in_(self._waves())))
+        return n_drafts + self._remove(delete(Comment).where(Comment.response_key.in_(responses)))
 
     def _answers(self) -> int:
         """Delete responses with everything in them, and the pseudonyms under which nothing is kept any more."""

@@ -33,19 +33,23 @@ CODE_GROUP = 4
 FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
 COLUMNS = (
     "questionnaire", "version", "wave", "about", "status", "started_on", "submitted_on",
-    "item", "question", "code", "answer", "missing",
+    "item", "question", "code", "answer", "missing", "may_be_quoted",
 )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class OwnAnswer:
-    """One question with the answer to it: the code and its label, or the words that were written."""
+    """One question with the answer to it: the code and its label, or the words that were written.
+
+    `may_be_quoted` is the tick under a written answer, and None for any other.
+    """
 
     item: str
     question: str
     code: int | None
     answer: str
     missing: str
+    may_be_quoted: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -214,6 +218,7 @@ def _describe_answer(
         code=value.code,
         answer=_label(instrument, item_id, value, locale),
         missing=value.missing.value if value.missing is not None else "",
+        may_be_quoted=None if value.text is None else item_id in response.quotable,
     )
 
 
@@ -241,7 +246,8 @@ def _lines(responses: Sequence[OwnResponse]) -> Iterator[Sequence[object]]:
         )
         for one in response.answers:
             code = "" if one.code is None else one.code
-            line = (*head, one.item, one.question, code, one.answer, one.missing)
+            quoted = {None: "", True: "yes", False: "no"}[one.may_be_quoted]
+            line = (*head, one.item, one.question, code, one.answer, one.missing, quoted)
             yield tuple(_defuse(cell) for cell in line)
 
 

@@ -15,6 +15,7 @@ BLUEPRINTS = (
     "webapp.participate.views",
     "webapp.participate.receipts",
     "webapp.coordinate.views",
+    "webapp.moderate.views",
     "webapp.research.views",
 )
 

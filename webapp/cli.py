@@ -118,7 +118,7 @@ def db_upgrade(settings: Settings) -> None:
 
 @main.group()
 def user() -> None:
-    """Manage the people who sign in: coordinators and researchers."""
+    """Manage the people who sign in: coordinators, researchers and those who hold another office."""
 
 
 # The option of `viceversa user add` and `grant` for each office, and what it allows.
@@ -317,7 +317,7 @@ def program_contact(settings: Settings, slug: str, kind: str, name: str, reach: 
       neutral       somebody inside the organisation who is no party to the programme
       external      a service outside, such as an ombudsperson or an employee helpline
       safeguarding  who is told when a comment announces serious harm
-      moderator     who reads comments, under a signed rule of confidentiality
+      moderator     who reads comments, under a signed rule of confidentiality; name everybody who does
       protection    the data protection officer
 
     Example:

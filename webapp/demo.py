@@ -1,4 +1,4 @@
-"""The demo: a seeded organisation on SQLite, ready links, and two people who can sign in."""
+"""The demo: a seeded organisation on SQLite, ready links, and three people who can sign in."""
 
 import datetime as dt
 import json
@@ -13,6 +13,8 @@ from typing import Any
 from instruments.catalog import get_instrument, latest_version
 from surveys import accounts, demo, releases
 from surveys.database import make_engine, make_session_factory, upgrade
+from surveys.models import ContactKind
+from surveys.program_contacts import set_program_contact
 from surveys.pseudonyms import Pseudonyms
 from webapp.config import Settings
 from webapp.keys import complete_settings
@@ -22,6 +24,13 @@ INSTRUMENT = "core-battery"
 PEOPLE = (
     ("coordinator@example.org", "Carla Coordinator", "coordinator"),
     ("researcher@example.org", "Rafael Researcher", "researcher"),
+    ("moderator@example.org", "Mira Moderator", "moderator"),
+)
+CONTACTS = (
+    (ContactKind.NEUTRAL, "Staff counselling", "extension 4400, or the door beside the library"),
+    (ContactKind.EXTERNAL, "Employee helpline", "0800 555 0100, day and night"),
+    (ContactKind.SAFEGUARDING, "Sana Safeguard", "extension 4711, in person wherever possible"),
+    (ContactKind.MODERATOR, "Mira Moderator", "moderator@example.org"),
 )
 
 
@@ -53,6 +62,9 @@ def prepare_demo(
         and json.loads(card.read_text(encoding="utf-8"))["ends"] < dt.datetime.now(dt.UTC).isoformat()
     ):
         # The open wave has ended since, and with it the ready links: the demo is seeded anew.
+        card.unlink()
+    if card.exists() and "moderator" not in json.loads(card.read_text(encoding="utf-8")):
+        # Seeded by a version that knew no moderators.
         card.unlink()
     if not card.exists():
         # A seeding that was interrupted left a database without its card: it is seeded anew.
@@ -92,6 +104,8 @@ def _seed(settings: Settings, progress: Progress) -> dict[str, str]:
             for email, name, role in PEOPLE:
                 person = accounts.add_user(session, email=email, name=name, password=passwords[role], now=now)
                 accounts.add_membership(session, person, seeded.program, role)
+            for kind, name, reach in CONTACTS:
+                set_program_contact(session, seeded.program, kind, name=name, reach=reach)
     finally:
         engine.dispose()
     return {"mentor": seeded.mentor_token, "mentee": seeded.mentee_token, "ends": ends, **passwords}
@@ -110,7 +124,8 @@ def _write_private(path: Path, text: str) -> None:
 def _describe(links: dict[str, str], known: dict[str, str]) -> str:
     """What the terminal says."""
     return f"""
-Viceversa demo: 4 cohorts of 10, 15, 24 and 40 pairs; three waves closed, one open.
+Viceversa demo: 4 cohorts of 10, 15, 24 and 40 pairs; three waves closed, one open. The
+largest cohort has come to its end, and its comments wait for a moderator.
 
   What this is          {links["front"]}
   A mentor, in Urdu     {links["mentor"]}
@@ -119,6 +134,7 @@ Viceversa demo: 4 cohorts of 10, 15, 24 and 40 pairs; three waves closed, one op
   Sign in at            {links["sign_in"]}
     coordinator         {PEOPLE[0][0]}   password {known["coordinator"]}
     researcher          {PEOPLE[1][0]}    password {known["researcher"]}
+    moderator           {PEOPLE[2][0]}     password {known["moderator"]}  (signs the rule of confidentiality first)
 
 The people and their answers are simulated. Stop with Ctrl-C; `make fresh` seeds them anew.
 """

@@ -5,7 +5,7 @@ key and no column from there to participants, contacts, pairs or invitations. `p
 link key it is noise.
 """
 
-from surveys.models.access import Membership, MembershipRole, RateCounter, User, UserSession
+from surveys.models.access import Membership, MembershipRole, Pledge, RateCounter, User, UserSession
 from surveys.models.addressed import Message
 from surveys.models.audit import AuditChain, AuditEvent, AuditHead
 from surveys.models.base import Base, new_key
@@ -16,6 +16,8 @@ from surveys.models.confidential import (
     Respondent,
     Response,
     ResponseState,
+    Theme,
+    ThemeSupport,
 )
 from surveys.models.links import LinkKey, PseudonymLink
 from surveys.models.program import (
@@ -31,6 +33,7 @@ from surveys.models.program import (
     Release,
     ReportingLine,
     Wave,
+    WaveThemes,
 )
 from surveys.models.rights import DataPackage, ErasureReceipt, RetentionKind, RetentionStep
 from surveys.models.shared import Goal
@@ -56,6 +59,7 @@ __all__ = [
     "Message",
     "Pair",
     "Participant",
+    "Pledge",
     "Program",
     "ProgramContact",
     "PseudonymLink",
@@ -68,8 +72,11 @@ __all__ = [
     "ResponseState",
     "RetentionKind",
     "RetentionStep",
+    "Theme",
+    "ThemeSupport",
     "User",
     "UserSession",
     "Wave",
+    "WaveThemes",
     "new_key",
 ]

@@ -1,6 +1,6 @@
 """Who may sign in, for which programme, and how often they may try."""
 
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 
 from sqlalchemy import CheckConstraint, ForeignKey, String
@@ -53,6 +53,19 @@ class Membership(Base):
     role: Mapped[MembershipRole] = mapped_column(enum_column(MembershipRole, "role"), primary_key=True)
 
     user: Mapped[User] = relationship(back_populates="memberships")
+
+
+class Pledge(Base):
+    """That a moderator signed the rule of confidentiality for a programme: on which day, and which text of it."""
+
+    __tablename__ = "access_pledge"
+
+    user_id: Mapped[Key] = mapped_column(ForeignKey("access_user.id", ondelete="CASCADE"), primary_key=True)
+    program_id: Mapped[Key] = mapped_column(
+        ForeignKey("program.id", ondelete="CASCADE"), primary_key=True, index=True
+    )
+    digest: Mapped[Digest] = mapped_column(primary_key=True)
+    signed_on: Mapped[date]
 
 
 class UserSession(Base):

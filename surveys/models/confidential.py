@@ -7,7 +7,7 @@ cannot be laid beside the order in which links were sent out.
 from datetime import date
 from enum import StrEnum
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, SmallInteger, String, Text, UniqueConstraint
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, SmallInteger, String, Text, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from instruments.model import Missing, Role
@@ -86,6 +86,41 @@ class Comment(Base):
     response_key: Mapped[Key] = mapped_column(ForeignKey("confidential_response.key", ondelete="CASCADE"))
     item_id: Mapped[str] = mapped_column(String(64))
     text: Mapped[str] = mapped_column(Text)
+    # The author's own tick; without it no word of the comment is ever quoted.
+    may_be_quoted: Mapped[bool] = mapped_column(default=False, server_default=false())
+
+
+class Theme(Base):
+    """What several comments on a question say, in a moderator's words; who wrote it down is not kept.
+
+    `version` grows with every change, so that two moderators who edit at once notice each other.
+    """
+
+    __tablename__ = "confidential_theme"
+    __table_args__ = (CheckConstraint("version > 0", name="version"), WITHOUT_ROWID)
+
+    key: Mapped[PrimaryKey]
+    wave_id: Mapped[Key] = mapped_column(ForeignKey("wave.id", ondelete="RESTRICT"), index=True)
+    item_id: Mapped[str] = mapped_column(String(64))
+    locale: Mapped[LocaleCode]
+    title: Mapped[str] = mapped_column(String(120))
+    summary: Mapped[str] = mapped_column(Text)
+    version: Mapped[int]
+
+
+class ThemeSupport(Base):
+    """That a comment supports a theme, and what of it is quoted there, masked; gone with the comment or the theme."""
+
+    __tablename__ = "confidential_theme_support"
+    __table_args__ = (WITHOUT_ROWID,)
+
+    theme_key: Mapped[Key] = mapped_column(
+        ForeignKey("confidential_theme.key", ondelete="CASCADE"), primary_key=True
+    )
+    comment_key: Mapped[Key] = mapped_column(
+        ForeignKey("confidential_comment.key", ondelete="CASCADE"), primary_key=True, index=True
+    )
+    quote: Mapped[str | None] = mapped_column(Text)
 
 
 class PublishedGroup(Base):

@@ -213,3 +213,17 @@ class Release(Base):
     digest: Mapped[Digest]
 
     wave: Mapped[Wave] = relationship()
+
+
+class WaveThemes(Base):
+    """The themes of the comments on one question of a wave as they were published, once; no comment can be reached from here."""
+
+    __tablename__ = "wave_themes"
+    __table_args__ = (UniqueConstraint("wave_id", "item_id"),)
+
+    id: Mapped[PrimaryKey]
+    wave_id: Mapped[Key] = mapped_column(ForeignKey("wave.id", ondelete="RESTRICT"))
+    item_id: Mapped[str] = mapped_column(String(64))
+    published_on: Mapped[date]
+    body: Mapped[dict[str, Any]] = mapped_column(JSON)
+    digest: Mapped[Digest]

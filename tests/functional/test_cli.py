@@ -170,6 +170,19 @@ def test_somebody_who_signs_in_can_be_given_another_programme(run: Run, cohort: 
     )
 
 
+def test_nobody_is_made_coordinator_and_moderator_of_one_programme(run: Run, cohort: Path) -> None:
+    password = {"text": "a long enough password\n"}
+    add = ("user", "add", "ada@example.org", "--name", "Ada", "--password-stdin")
+    both = run(*add, "--coordinates", "spring", "--moderates", "spring", fails=True, **password).output
+
+    assert "therefore cannot read its comments as a moderator" in both
+    # Nothing half-done: the account was not made either.
+    assert "can sign in" in run(*add, "--moderates", "spring", **password).output
+    refused = run("user", "grant", "ada@example.org", "--coordinates", "spring", fails=True).output
+    assert "therefore cannot coordinate it" in refused
+    assert "Traceback" not in both + refused
+
+
 def test_a_port_in_use_is_said_before_anything_is_seeded(run: Run, tmp_path: Path) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))

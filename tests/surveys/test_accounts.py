@@ -4,6 +4,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from sqlalchemy import select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, sessionmaker
 
-from surveys import accounts
+from surveys import accounts, programs
 from surveys.errors import AccessDeniedError, AccountError, SignInError
 from surveys.models import Base, Program, RateCounter, User, UserSession
 
@@ -135,6 +136,58 @@ def test_a_new_password_ends_every_session(
     with pytest.raises(SignInError):
         accounts.verify(session, ada.email, PASSWORD, hasher=cheap_hasher)
     assert accounts.verify(session, ada.email, "another long password", hasher=cheap_hasher) is ada
+
+
+@pytest.mark.parametrize(("first", "second"), [("coordinator", "moderator"), ("moderator", "coordinator")])
+def test_nobody_coordinates_and_moderates_the_same_programme(
+    session: Session, ada: User, program: Program, now: datetime, first: str, second: str
+) -> None:
+    other = programs.create_program(session, slug="other", name="Other", organisation="Works", now=now)
+    accounts.add_membership(session, ada, program, first)
+
+    with pytest.raises(AccountError) as refused:
+        accounts.add_membership(session, ada, program, second)
+    assert refused.value.code == f"{second}_and_{first}"
+    assert "spring" in str(refused.value)
+    assert "Choose somebody else" in str(refused.value)
+    assert not accounts.has_membership(session, ada, program, second)
+    # In another programme, with another office, and once the first office is gone, nothing stands against it.
+    accounts.add_membership(session, ada, other, second)
+    accounts.add_membership(session, ada, program, "researcher")
+    accounts.remove_membership(session, ada, program, first)
+    accounts.add_membership(session, ada, program, second)
+
+
+def test_nobody_moderates_a_programme_in_which_they_take_part(
+    session: Session, ada: User, program: Program, now: datetime
+) -> None:
+    programs.add_participant(session, program, role="mentee", name="Ada", email=ada.email, now=now)
+
+    with pytest.raises(AccountError) as refused:
+        accounts.add_membership(session, ada, program, "moderator")
+    assert refused.value.code == "moderator_takes_part"
+    accounts.add_membership(session, ada, program, "researcher")
+
+
+def test_of_two_offices_granted_at_once_only_one_is_given(
+    session: Session, session_factory: sessionmaker[Session], ada: User, program: Program
+) -> None:
+    session.commit()
+    start = Barrier(2)
+
+    def grant(role: str) -> bool:
+        with session_factory() as own:
+            start.wait(timeout=10)
+            try:
+                user, where = own.get_one(User, ada.id), own.get_one(Program, program.id)
+                accounts.add_membership(own, user, where, role)
+                own.commit()
+            except AccountError:
+                return False
+            return True
+
+    with ThreadPoolExecutor(2) as pool:
+        assert sorted(pool.map(grant, ("coordinator", "moderator"))) == [False, True]
 
 
 def test_a_role_counts_for_its_programme_only_and_includes_no_other(

@@ -162,6 +162,6 @@ def test_confidential_tables_keep_no_row_numbers_on_sqlite(engine: Engine) -> No
     made = dict(rows)
 
     confidential = [name for name in made if name.startswith("confidential_")]
-    assert len(confidential) == 5
+    assert len(confidential) == 7
     assert all("WITHOUT ROWID" in made[name] for name in [*confidential, "pseudonym_link", "audit_event"])
     assert "WITHOUT ROWID" not in made["program"]

@@ -370,12 +370,14 @@ def test_every_table_is_dealt_with_or_named_as_kept() -> None:
     dealt_with = {
         "confidential_answer", "confidential_comment", "confidential_response", "confidential_respondent",
         "confidential_group", "pseudonym_link", "addressed_message", "shared_goal", "access_session", "access_rate",
-        "audit_event", "erasure_receipt",
+        "audit_event", "erasure_receipt", "confidential_theme", "confidential_theme_support",
     }  # fmt: skip
     kept = {
         # The programme itself and its published results, the people who sign in, and what the clock and the log need.
         "program", "cohort", "pair", "participant", "contact", "invitation", "wave", "wave_release", "data_package",
         "access_user", "access_membership", "pseudonym_key", "audit_head", "retention_step",
+        # Who was named to participants, what a moderator signed, and themes as published.
+        "program_contact", "access_pledge", "wave_themes",
     }  # fmt: skip
 
     assert dealt_with | kept == set(Base.metadata.tables)

@@ -92,4 +92,6 @@ def _next_address(target: str, user: User) -> str:
     roles = {membership.role for membership in user.memberships}
     if MembershipRole.COORDINATOR in roles:
         return "/coordinate/"
+    if MembershipRole.MODERATOR in roles:
+        return "/moderate/"
     return "/research/" if MembershipRole.RESEARCHER in roles else url_for("front.show_front")

@@ -21,6 +21,7 @@ from webapp.coordinate.figures import (
 )
 from webapp.coordinate.finding import load_program, load_wave
 from webapp.coordinate.forms import CompareForm, make_choices
+from webapp.coordinate.themes import asks_for_words
 from webapp.coordinate.words import KINDS, ROLES
 from webapp.database import db, instrument_folders
 from webapp.i18n import format_number
@@ -82,6 +83,7 @@ def show_results(slug: str, wave_id: str) -> str:
         instrument=instrument,
         instrument_locale=choose_locale_of(instrument),
         parts=[_show_role(release, role, instrument) for role in release.roles],
+        asks_for_words=asks_for_words(wave),
         done=read_done(),
         roles=ROLES,
     )

@@ -6,7 +6,7 @@ from scoring.disclosure import SENSITIVE_FLOOR
 from scoring.gates import minimum_for
 from surveys.models import MembershipRole
 from webapp.access import membership_required
-from webapp.coordinate import cohorts, links, results, waves
+from webapp.coordinate import cohorts, links, results, themes, waves
 
 blueprint = Blueprint("coordinate", __name__, url_prefix="/coordinate")
 
@@ -26,6 +26,7 @@ ADDRESSES = (
     ("/<slug>/waves/<wave_id>/links/issue", links.issue_links, "POST"),
     ("/<slug>/waves/<wave_id>/links/<invitation_id>/replace", links.replace_link, "POST"),
     ("/<slug>/waves/<wave_id>/results", results.show_results, "GET"),
+    ("/<slug>/waves/<wave_id>/themes", themes.show_themes, "GET"),
     ("/<slug>/compare", results.compare_cohorts, "GET"),
     ("/<slug>/compare.svg", results.draw_comparison, "GET"),
 )

@@ -17,6 +17,7 @@ from webapp.coordinate.figures import describe_rate
 from webapp.coordinate.finding import load_cohort, load_wave
 from webapp.coordinate.forms import WaveForm, make_choices, put_error, zone_of_forms
 from webapp.coordinate.links import count_links
+from webapp.coordinate.themes import asks_for_words
 from webapp.coordinate.words import KINDS, ROLES, STATES
 from webapp.database import db, discard_changes, instrument_folders, now
 from webapp.i18n import gettext as _
@@ -66,6 +67,7 @@ def show_wave(slug: str, wave_id: str) -> str:
         rates=_read_rates(wave, state),
         smallest=use_cases.SMALLEST_RATED_ROLE,
         n_links=count_links(db(), wave),
+        asks_for_words=asks_for_words(wave),
         done=read_done(),
         roles=ROLES,
         states=STATES,

@@ -16,6 +16,8 @@ from instruments.model import Instrument, Missing, Role, WaveKind
 from webapp.i18n import gettext, isolate
 
 CODE = re.compile(r"c:(-?[0-9]{1,4})")
+# What the tick under a written answer is called; no item's id has a hyphen.
+QUOTABLE = "{}-may-be-quoted"
 MISSING = {f"m:{missing.value}": missing for missing in Missing}
 
 
@@ -86,6 +88,12 @@ class Question:
     options: tuple[SelectChoice, ...]
     others: tuple[SelectChoice, ...]
     maximum_length: int | None
+    may_be_quoted: bool = False
+
+    @property
+    def quotable_name(self) -> str:
+        """The name of the tick that allows this written answer to be quoted."""
+        return QUOTABLE.format(self.item_id)
 
 
 @dataclass(frozen=True)
@@ -104,10 +112,12 @@ class PageForm:
         """Make one field for each question; the field's name is the item's id."""
         self.wording = wording
         self.item_ids = tuple(item_ids)
+        self._quotable: frozenset[str] = frozenset()
         self._form = BaseForm({item_id: _make_field(wording, item_id) for item_id in item_ids})
 
-    def show_answers(self, answers: Mapping[str, AnswerValue]) -> None:
-        """Fill the fields with answers saved before."""
+    def show_answers(self, answers: Mapping[str, AnswerValue], quotable: frozenset[str]) -> None:
+        """Fill the fields with answers saved before, and tick the written ones that may be quoted."""
+        self._quotable = quotable
         self._form.process(data={item_id: _encode(answers.get(item_id)) for item_id in self.item_ids})
 
     def read_answers(self, sent: MultiDict[str, str]) -> dict[str, AnswerValue]:
@@ -115,6 +125,17 @@ class PageForm:
         self._form.process(formdata=sent)
         answers = {item_id: self[item_id].answer() for item_id in self.item_ids}
         return {item_id: answer for item_id, answer in answers.items() if answer is not None}
+
+    def read_quotable(self, sent: MultiDict[str, str]) -> frozenset[str]:
+        """Read which written answers may be quoted; only the form's own tick counts as a yes."""
+        ticked = (item_id for item_id in self.written if sent.get(QUOTABLE.format(item_id)) == "y")
+        self._quotable = frozenset(ticked)
+        return self._quotable
+
+    @property
+    def written(self) -> tuple[str, ...]:
+        """The questions of the page that are answered in words."""
+        return tuple(item_id for item_id in self.item_ids if isinstance(self[item_id], WrittenAnswer))
 
     def add_problems(self, problems: Iterable[AnswerProblem]) -> None:
         """Put the instrument's objections beside the fields they belong to."""
@@ -168,6 +189,7 @@ class PageForm:
             options,
             others,
             response.maximum_length,
+            item_id in self._quotable,
         )
 
 

@@ -54,7 +54,7 @@ def show_page(token: str, number: int) -> str | AnyResponse:
     form = _form_of(visit, number)
     if visit.state != "open":
         return _to_welcome(visit)
-    form.show_answers(visit.answers)
+    form.show_answers(visit.answers, visit.response.quotable if visit.response else frozenset())
     return render_template("participate/page.html", visit=visit, form=form, number=number)
 
 
@@ -63,13 +63,18 @@ def save_answers(token: str, number: int) -> AnyResponse:
     """Save a page and go where the button says; show it again with every value kept if an answer cannot be saved."""
     visit = open_visit(token)
     form = _form_of(visit, number)
-    answers = form.read_answers(request.form)
+    answers, quotable = form.read_answers(request.form), form.read_quotable(request.form)
     if visit.elsewhere:
         return _refuse(visit, ResponseError("begun_elsewhere"), answers)
     saved: responses.ResponseView | None
     try:
         saved = responses.save_page(
-            db(), visit.invitation, visit.page(number), answers, **_circumstances(visit)
+            db(),
+            visit.invitation,
+            visit.page(number),
+            answers,
+            quotable=quotable,
+            **_circumstances(visit),
         )
     except WaveNotOpenError as error:
         return _refuse(visit, error, answers)

@@ -12,7 +12,17 @@ from flask import current_app
 from instruments.answers import AnswerValue
 from instruments.model import Form, FormPage, Instrument, shuffled_items
 from surveys import invitations, responses, retention, rights, waves
-from surveys.models import DataPackage, Invitation, Program, ResponseState, Wave
+from surveys.models import (
+    ContactKind,
+    DataPackage,
+    Invitation,
+    MembershipRole,
+    Program,
+    ProgramContact,
+    ResponseState,
+    Wave,
+)
+from surveys.program_contacts import has_office, program_contacts
 from webapp import i18n
 from webapp.database import db, instrument_folders, now, pseudonyms
 from webapp.participate import holder
@@ -21,6 +31,8 @@ from webapp.participate.forms import PageForm, Wording
 # Time budget of measurement.md 3.1: seconds for a rating and for a written answer.
 SECONDS_PER_CHOICE = 8
 SECONDS_PER_TEXT = 45
+# Whom somebody in trouble may turn to, in the order in which they are named.
+SAFE_CHANNELS = (ContactKind.NEUTRAL, ContactKind.EXTERNAL, ContactKind.SAFEGUARDING)
 
 
 @dataclass(frozen=True)
@@ -104,6 +116,39 @@ class Visit:
     def packages(self) -> list[DataPackage]:
         """The data packages in which answers of this person may be."""
         return rights.packages_with(db(), self.invitation.participant)
+
+    @property
+    def asks_for_words(self) -> bool:
+        """Whether anything in this questionnaire is answered in the person's own words, which a moderator may read."""
+        kinds = (self.instrument.format_of(item_id).kind for item_id in self.form.item_ids)
+        return any(kind == "text" for kind in kinds)
+
+    @cached_property
+    def contacts(self) -> Mapping[ContactKind, ProgramContact]:
+        """Who holds which office in the programme."""
+        return program_contacts(db(), self.program)
+
+    @property
+    def moderator(self) -> str:
+        """Who may read what is written, as the programme names them; empty while nobody is named."""
+        named = self.contacts.get(ContactKind.MODERATOR)
+        return named.name if named else ""
+
+    @cached_property
+    def is_moderated(self) -> bool:
+        """Whether there is anybody by now who may read what is written, named or not."""
+        return bool(self.moderator) or has_office(db(), self.program, MembershipRole.MODERATOR)
+
+    @property
+    def safeguarding(self) -> str:
+        """Who is told when a comment announces serious harm; empty while nobody is named."""
+        named = self.contacts.get(ContactKind.SAFEGUARDING)
+        return named.name if named else ""
+
+    @property
+    def safe_channels(self) -> list[ProgramContact]:
+        """The people and services to turn to, as far as they are named."""
+        return [self.contacts[kind] for kind in SAFE_CHANNELS if kind in self.contacts]
 
     @property
     def machine_drafted(self) -> bool:
