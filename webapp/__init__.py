@@ -16,6 +16,8 @@ BLUEPRINTS = (
     "webapp.participate.receipts",
     "webapp.coordinate.views",
     "webapp.research.views",
+    "webapp.oversee.views",
+    "webapp.custody.views",
 )
 
 

@@ -1,4 +1,4 @@
-"""The demo: a seeded organisation on SQLite, ready links, and two people who can sign in."""
+"""The demo: a seeded organisation on SQLite, ready links, and three people who can sign in."""
 
 import datetime as dt
 import json
@@ -22,6 +22,7 @@ INSTRUMENT = "core-battery"
 PEOPLE = (
     ("coordinator@example.org", "Carla Coordinator", "coordinator"),
     ("researcher@example.org", "Rafael Researcher", "researcher"),
+    ("overseer@example.org", "Olga Overseer", "overseer"),
 )
 
 
@@ -48,11 +49,7 @@ def prepare_demo(
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     card = folder / "card.json"
     settings = complete_settings(Settings(database_url=f"sqlite:///{folder.absolute() / 'demo.db'}"), folder)
-    if (
-        card.exists()
-        and json.loads(card.read_text(encoding="utf-8"))["ends"] < dt.datetime.now(dt.UTC).isoformat()
-    ):
-        # The open wave has ended since, and with it the ready links: the demo is seeded anew.
+    if card.exists() and _is_stale(json.loads(card.read_text(encoding="utf-8"))):
         card.unlink()
     if not card.exists():
         # A seeding that was interrupted left a database without its card: it is seeded anew.
@@ -91,10 +88,17 @@ def _seed(settings: Settings, progress: Progress) -> dict[str, str]:
             ends = (now - demo.OPEN_SINCE + demo.FIELDWORK).isoformat()
             for email, name, role in PEOPLE:
                 person = accounts.add_user(session, email=email, name=name, password=passwords[role], now=now)
-                accounts.add_membership(session, person, seeded.program, role)
+                accounts.add_membership(session, person, seeded.program, role, now=now)
     finally:
         engine.dispose()
     return {"mentor": seeded.mentor_token, "mentee": seeded.mentee_token, "ends": ends, **passwords}
+
+
+def _is_stale(known: dict[str, str]) -> bool:
+    """Whether the demo has to be seeded anew: its open wave and the ready links have ended, or somebody is missing."""
+    return known["ends"] < dt.datetime.now(dt.UTC).isoformat() or any(
+        role not in known for *_, role in PEOPLE
+    )
 
 
 def _write_private(path: Path, text: str) -> None:
@@ -119,6 +123,7 @@ Viceversa demo: 4 cohorts of 10, 15, 24 and 40 pairs; three waves closed, one op
   Sign in at            {links["sign_in"]}
     coordinator         {PEOPLE[0][0]}   password {known["coordinator"]}
     researcher          {PEOPLE[1][0]}    password {known["researcher"]}
+    works council       {PEOPLE[2][0]}      password {known["overseer"]}
 
 The people and their answers are simulated. Stop with Ctrl-C; `make fresh` seeds them anew.
 """

@@ -11,7 +11,7 @@ from sqlalchemy import select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, sessionmaker
 
-from surveys import accounts
+from surveys import accounts, programs
 from surveys.errors import AccessDeniedError, AccountError, SignInError
 from surveys.models import Base, Program, RateCounter, User, UserSession
 
@@ -138,10 +138,10 @@ def test_a_new_password_ends_every_session(
 
 
 def test_a_role_counts_for_its_programme_only_and_includes_no_other(
-    session: Session, program: Program, ada: User
+    session: Session, program: Program, ada: User, now: datetime
 ) -> None:
     for _ in range(2):
-        accounts.add_membership(session, ada, program, "coordinator")
+        accounts.add_membership(session, ada, program, "coordinator", now=now)
 
     accounts.require_membership(session, ada, program, "coordinator")
     for user, where, role in (
@@ -152,8 +152,8 @@ def test_a_role_counts_for_its_programme_only_and_includes_no_other(
         with pytest.raises(AccessDeniedError):
             accounts.require_membership(session, user, where, role)
 
-    accounts.remove_membership(session, ada, program, "coordinator")
-    accounts.remove_membership(session, ada, program, "coordinator")
+    accounts.remove_membership(session, ada, program, "coordinator", now=now)
+    accounts.remove_membership(session, ada, program, "coordinator", now=now)
     assert not accounts.has_membership(session, ada, program, "coordinator")
     planted = text(
         "INSERT INTO access_membership (user_id, program_id, role) VALUES (:user, :program, 'owner')"
@@ -203,3 +203,50 @@ def test_the_database_too_keeps_addresses_small_and_apart(session: Session, ada:
     session.flush()
     with pytest.raises(IntegrityError, match="email_lower"), session.begin_nested():
         session.execute(update(User).values(email="ADA@example.org"))
+
+
+@pytest.mark.parametrize("offices", sorted(sorted(pair) for pair in accounts.INCOMPATIBLE))
+def test_offices_that_do_not_go_together_are_refused_in_one_programme_only(
+    session: Session, program: Program, ada: User, now: datetime, offices: list[str]
+) -> None:
+    other = programs.create_program(session, slug="other", name="O", organisation="O", now=now)
+    for first, second in (offices, offices[::-1]):
+        accounts.add_membership(session, ada, program, first, now=now)
+
+        with pytest.raises(AccountError) as caught:
+            accounts.add_membership(session, ada, program, second, now=now)
+        assert caught.value.code == "incompatible"
+        assert not accounts.has_membership(session, ada, program, second)
+
+        accounts.add_membership(session, ada, other, second, now=now)
+        for where, office in ((program, first), (other, second)):
+            accounts.remove_membership(session, ada, where, office, now=now)
+
+
+def test_who_watches_over_a_programme_has_no_part_in_it() -> None:
+    pairs = {tuple(sorted(pair)) for pair in accounts.INCOMPATIBLE}
+    assert {
+        ("coordinator", "overseer"),
+        ("overseer", "researcher"),
+        ("coordinator", "custodian"),
+        ("custodian", "researcher"),
+    } <= pairs
+
+
+def test_two_offices_given_at_the_same_moment_do_not_miss_each_other(
+    session: Session, session_factory: sessionmaker[Session], program: Program, ada: User, now: datetime
+) -> None:
+    session.commit()
+
+    def give(role: str) -> str:
+        with session_factory.begin() as own:
+            try:
+                accounts.add_membership(
+                    own, own.get_one(User, ada.id), own.get_one(Program, program.id), role, now=now
+                )
+            except AccountError as error:
+                return error.code
+        return "given"
+
+    with ThreadPoolExecutor(2) as pool:
+        assert sorted(pool.map(give, ("coordinator", "overseer"))) == ["given", "incompatible"]

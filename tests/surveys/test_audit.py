@@ -72,6 +72,7 @@ def test_the_log_tells_what_was_done_in_a_programme(world: Any) -> None:
     assert events[0].action == "wave.closed"
     assert {event.action for event in events} == {
         "program.created",
+        "cohort.added",
         "wave.scheduled",
         "invitations.issued",
         "wave.closed",
