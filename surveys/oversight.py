@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
 
-from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from instruments.model import WaveKind
@@ -108,33 +108,21 @@ def read_log(
 
     An action or a month of which there is nothing gives an empty page; a page beyond the last one is the last one.
     """
-    visible = _visible(program, now)
-    months = _list_months(session, visible)
-    wanted = [visible]
-    if action is not None:
-        wanted.append(AuditEvent.action == action)
-    if month is not None:
-        start, end = _bounds_of(month) if month in months else (as_utc(now), as_utc(now))
-        wanted += [AuditEvent.happened_at >= start, AuditEvent.happened_at < end]
-    n_entries = session.scalar(select(func.count()).select_from(AuditEvent).where(*wanted)) or 0
-    n_pages = max(1, -(-n_entries // PAGE_LENGTH))
+    visible = _visible(session, program, now)
+    months = tuple(dict.fromkeys(_month_of(entry) for entry in visible))
+    wanted = [
+        entry for entry in visible if action in {None, entry.action} and month in {None, _month_of(entry)}
+    ]
+    n_pages = max(1, -(-len(wanted) // PAGE_LENGTH))
     number = min(max(1, page), n_pages)
-    found = session.scalars(
-        select(AuditEvent)
-        .where(*wanted)
-        .order_by(AuditEvent.happened_at.desc(), AuditEvent.id)
-        .limit(PAGE_LENGTH)
-        .offset((number - 1) * PAGE_LENGTH)
-    ).all()
-    actions = session.scalars(select(AuditEvent.action).where(visible).distinct().order_by(AuditEvent.action))
-    return LogPage(describe(session, program, found), number, n_pages, tuple(actions), months)
+    shown = wanted[(number - 1) * PAGE_LENGTH : number * PAGE_LENGTH]
+    actions = tuple(sorted({entry.action for entry in visible}))
+    return LogPage(describe(session, program, shown), number, n_pages, actions, months)
 
 
 def all_lines(session: Session, program: Program, *, now: datetime) -> tuple[LogLine, ...]:
     """Everything that `read_log` gives page by page, the newest first."""
-    order = (AuditEvent.happened_at.desc(), AuditEvent.id)
-    found = session.scalars(select(AuditEvent).where(_visible(program, now)).order_by(*order)).all()
-    return describe(session, program, found)
+    return describe(session, program, _visible(session, program, now))
 
 
 def chain_states(session: Session, *, now: datetime) -> tuple[ChainState, ...]:
@@ -239,10 +227,11 @@ def describe(session: Session, program: Program, entries: Sequence[AuditEvent]) 
     return tuple(lines)
 
 
-def _visible(program: Program, now: datetime) -> ColumnElement[bool]:
-    """What an overseer of a programme may see of the log at this moment."""
-    mine = or_(AuditEvent.program_id == program.id, AuditEvent.program_id.is_(None))
-    return and_(mine, or_(AuditEvent.chain == AuditChain.TIMED, AuditEvent.happened_at < _midnight(now)))
+def _visible(session: Session, program: Program, now: datetime) -> list[AuditEvent]:
+    """What an overseer of a programme may see of the log at this moment, the newest first; of the same moment, the later in the chain."""
+    known = entries_by_chain(session, now=now).values()
+    mine = [entry for entries in known for entry in reversed(entries) if concerns(entry, program)]
+    return sorted(mine, key=lambda entry: entry.happened_at, reverse=True)
 
 
 def _midnight(now: datetime) -> datetime:
@@ -250,18 +239,6 @@ def _midnight(now: datetime) -> datetime:
     return datetime.combine(as_utc(now).date(), time(), tzinfo=UTC)
 
 
-def _list_months(session: Session, visible: ColumnElement[bool]) -> tuple[str, ...]:
-    """The months from the newest visible entry back to the oldest."""
-    span = select(func.min(AuditEvent.happened_at), func.max(AuditEvent.happened_at)).where(visible)
-    moments = [as_utc(moment) for moment in session.execute(span).one() if moment is not None]
-    if not moments:
-        return ()
-    first, last = (moment.year * 12 + moment.month - 1 for moment in moments)
-    return tuple(f"{number // 12}-{number % 12 + 1:02}" for number in range(last, first - 1, -1))
-
-
-def _bounds_of(month: str) -> tuple[datetime, datetime]:
-    """The beginning of a month and of the next one."""
-    year, number = (int(part) for part in month.split("-"))
-    start = datetime(year, number, 1, tzinfo=UTC)
-    return start, datetime(year + number // 12, number % 12 + 1, 1, tzinfo=UTC)
+def _month_of(entry: AuditEvent) -> str:
+    """The month in which something was done, as YYYY-MM."""
+    return f"{as_utc(entry.happened_at):%Y-%m}"

@@ -227,7 +227,7 @@ class TestLog:
         assert len(set(words.ACTIONS.values())) == len(AuditAction)
         with app.test_request_context():
             assert describe_action("of.tomorrow") == "of.tomorrow"
-        assert set(words.OFFICES) == {role for role in Membership.role.type.python_type}
+        assert set(words.OFFICES) == set(Membership.role.type.python_type)
         assert set(words.PROBLEMS) == {"unsealed", "changed", "gap", "end_missing"}
 
     def test_who_did_it_is_a_name_or_a_word(self, everything: Callable, write: Callable, clock) -> None:
