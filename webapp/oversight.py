@@ -47,7 +47,7 @@ def show_log(settings: Settings, slug: str | None, limit: int) -> None:
             when = f"{entry.happened_at:%Y-%m-%d}" if entry.chain is AuditChain.BY_DAY else moment
             named = session.get(Program, entry.program_id) if entry.program_id else None
             where = named.slug if named is not None else (entry.program_id or "-")
-            click.echo(f"{when:<20}  {entry.action:<30}  {entry.actor:<32}  {where}")
+            click.echo(f"{when:<20}  {entry.action:<34}  {entry.actor:<32}  {where}")
 
 
 @audit.command("verify")

@@ -375,6 +375,28 @@ class TestAtOnce:
         assert self.run([read] * 3) == ["done", "opened", "opened"]
         assert [action for action, _ in logged(vault.world.session)].count("opened") == 1
 
+    @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+    def test_without_holding_the_request_two_would_read(
+        self, vault: Vault, session_factory: sessionmaker[Session], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The control: two that look before either has written both believe that they are the first."""
+        request = vault.request()
+        vault.decide(request.id)
+        vault.world.session.commit()
+        looked = threading.Barrier(2, timeout=20)
+
+        def look(session: Session, request_id: str) -> BreakGlassRequest | None:
+            found = session.get(BreakGlassRequest, request_id)
+            looked.wait()
+            return found
+
+        def read() -> None:
+            with session_factory.begin() as session:
+                vault.open(request.id, session=session)
+
+        monkeypatch.setattr(break_glass, "_hold", look)
+        assert self.run([read] * 2) == ["done", "done"]
+
 
 class TestClock:
     def test_the_log_learns_once_that_a_time_ran_out(self, vault: Vault) -> None:

@@ -253,6 +253,9 @@ class TestLog:
         ):
             assert word in page
         assert "Stranger" not in page
+        # Of two entries of the same moment the later one stands first.
+        raised = page.split("The smallest group that is shown was raised.")[2:]
+        assert ["the operator" in raised[0], "<bdi>Coordinator</bdi>" in raised[1]] == [True, True]
         # What was done in another programme is not here, what was done in the house is.
         assert page.count("The smallest group that is shown was raised.") == 3
         assert "Somebody signed in." in page
