@@ -163,7 +163,7 @@ class TestChain:
         with session_factory() as session:
             assert problems(session) == {}
             assert len(chained(session, AuditChain.BY_DAY)) == n_rounds * n_workers * 2 // 3
-            assert len(chained(session)) == n_rounds * n_workers + 3
+            assert len(chained(session)) == n_rounds * n_workers + 4
 
     @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
     def test_a_long_transaction_that_has_logged_something_keeps_nobody_waiting(
