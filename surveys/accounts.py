@@ -12,6 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from surveys.addresses import normalise_email
+from surveys.audit import DISMISSED, NAMED, AuditAction, record_event
 from surveys.database import as_utc
 from surveys.errors import AccessDeniedError, AccountError, SignInError
 from surveys.models import (
@@ -29,8 +30,18 @@ MINIMUM_PASSWORD = 12
 # A hash takes longer the longer the password is; nobody types more than this.
 MAXIMUM_PASSWORD = 1024
 SESSION_LIFETIME = timedelta(hours=12)
-# Who decides about people may not read what they write in confidence, and the other way round.
-NEVER_TOGETHER = (MembershipRole.COORDINATOR, MembershipRole.MODERATOR)
+# Offices that one person may not hold in the same programme, however they came by them: nobody watches over what they
+# do themselves, whoever knows one person's answers by name could find that person's pair in a data package, and who decides
+# about people may not read what they write in confidence.
+INCOMPATIBLE = frozenset(
+    {
+        frozenset({MembershipRole.MODERATOR, MembershipRole.COORDINATOR}),
+        frozenset({MembershipRole.OVERSEER, MembershipRole.COORDINATOR}),
+        frozenset({MembershipRole.OVERSEER, MembershipRole.RESEARCHER}),
+        frozenset({MembershipRole.CUSTODIAN, MembershipRole.COORDINATOR}),
+        frozenset({MembershipRole.CUSTODIAN, MembershipRole.RESEARCHER}),
+    }
+)
 
 
 class Hasher(Protocol):
@@ -112,6 +123,7 @@ def add_user(
     locale: str = "en",
     now: datetime,
     hasher: Hasher | None = None,
+    actor: User | None = None,
 ) -> User:
     """Add somebody who can sign in."""
     address = normalise_email(email)
@@ -129,6 +141,7 @@ def add_user(
     )
     session.add(user)
     session.flush()
+    record_event(session, AuditAction.USER_ADDED, now=now, actor=actor)
     return user
 
 
@@ -152,18 +165,33 @@ def verify(session: Session, email: str, password: str, *, hasher: Hasher | None
     return user
 
 
+def confirm_password(session: Session, user: User, password: str, *, hasher: Hasher | None = None) -> None:
+    """Make sure that it is the user who sits at their signed-in browser; raises SignInError."""
+    if verify(session, user.email, password, hasher=hasher).id != user.id:
+        raise SignInError
+
+
 def change_password(
-    session: Session, user: User, password: str, *, now: datetime, hasher: Hasher | None = None
+    session: Session,
+    user: User,
+    password: str,
+    *,
+    now: datetime,
+    hasher: Hasher | None = None,
+    actor: User | None = None,
 ) -> None:
     """Set a new password and end every session that the old one opened."""
     _check_password(password)
     user.password_hash = (hasher or default_hasher()).hash(password)
     end_all_sessions(session, user, now=now)
+    record_event(session, AuditAction.PASSWORD_CHANGED, now=now, actor=actor)
 
 
-def disable_user(session: Session, user: User, *, now: datetime) -> None:
-    """Lock an account and end its sessions."""
-    user.disabled_at = as_utc(now)
+def disable_user(session: Session, user: User, *, now: datetime, actor: User | None = None) -> None:
+    """Lock an account and end its sessions; doing so twice is harmless."""
+    if user.disabled_at is None:
+        user.disabled_at = as_utc(now)
+        record_event(session, AuditAction.USER_DISABLED, now=now, actor=actor)
     end_all_sessions(session, user, now=now)
 
 
@@ -185,6 +213,7 @@ def start_session(session: Session, user: User, *, now: datetime) -> str:
     )
     session.add(opened)
     session.flush()
+    record_event(session, AuditAction.SIGNED_IN, now=now, actor=user)
     return token
 
 
@@ -216,14 +245,22 @@ def end_all_sessions(session: Session, user: User, *, now: datetime) -> None:
     session.flush()
 
 
-def add_membership(session: Session, user: User, program: Program, role: MembershipRole | str) -> Membership:
+def add_membership(
+    session: Session,
+    user: User,
+    program: Program,
+    role: MembershipRole | str,
+    *,
+    now: datetime,
+    actor: User | None = None,
+) -> Membership:
     """Give a user an office in a programme; doing so twice is harmless.
 
-    Raises AccountError for a coordinator who is to moderate the same programme, for a moderator who is to coordinate it, and for
-    somebody who takes part in it and is to moderate it.
+    Raises AccountError if the user holds one there that does not go together with it (INCOMPATIBLE), and for somebody who takes part
+    in the programme and is to moderate it.
     """
     kind = MembershipRole(role)
-    # Two who grant an office each at the same moment take turns, so that both cannot be granted.
+    # Two offices given at the same moment must not miss each other.
     session.execute(select(User.id).where(User.id == user.id).with_for_update())
     known = session.get(Membership, (user.id, program.id, kind))
     if known is not None:
@@ -232,15 +269,26 @@ def add_membership(session: Session, user: User, program: Program, role: Members
     membership = Membership(user_id=user.id, program_id=program.id, role=kind)
     session.add(membership)
     session.flush()
+    record_event(session, NAMED[kind], now=now, actor=actor, program=program)
     return membership
 
 
-def remove_membership(session: Session, user: User, program: Program, role: MembershipRole | str) -> None:
-    """Take a role in a programme away; harmless if the user does not have it."""
-    known = session.get(Membership, (user.id, program.id, MembershipRole(role)))
+def remove_membership(
+    session: Session,
+    user: User,
+    program: Program,
+    role: MembershipRole | str,
+    *,
+    now: datetime,
+    actor: User | None = None,
+) -> None:
+    """Take an office in a programme away; harmless if the user does not hold it."""
+    kind = MembershipRole(role)
+    known = session.get(Membership, (user.id, program.id, kind))
     if known is not None:
         session.delete(known)
         session.flush()
+        record_event(session, DISMISSED[kind], now=now, actor=actor, program=program)
 
 
 def has_membership(session: Session, user: User, program: Program, role: MembershipRole | str) -> bool:
@@ -287,12 +335,19 @@ def takes_part(session: Session, user: User, program: Program) -> bool:
 
 
 def _check_offices(session: Session, user: User, program: Program, kind: MembershipRole) -> None:
-    """Refuse an office that does not go with another one in the same programme."""
-    if kind not in NEVER_TOGETHER:
-        return
-    other = next(one for one in NEVER_TOGETHER if one is not kind)
-    if has_membership(session, user, program, other):
-        raise AccountError(f"{kind.value}_and_{other.value}", email=user.email, program=program.slug)
+    """Refuse an office that does not go with another one in the same programme, or with taking part in it."""
+    mine = select(Membership.role).where(Membership.user_id == user.id, Membership.program_id == program.id)
+    for held in session.scalars(mine):
+        if frozenset({held, kind}) in INCOMPATIBLE:
+            code = f"{kind.value}_and_{held.value}"
+            raise AccountError(
+                code if code in AccountError.sentences else "incompatible",
+                name=user.name,
+                email=user.email,
+                program=program.slug,
+                held=held.value,
+                wanted=kind.value,
+            )
     if kind is MembershipRole.MODERATOR and takes_part(session, user, program):
         raise AccountError("moderator_takes_part", email=user.email, program=program.slug)
 

@@ -21,13 +21,16 @@ from sqlalchemy.orm import Session
 
 from surveys.database import as_utc
 from surveys.errors import AuditLogError
-from surveys.models import AuditChain, AuditEvent, AuditHead, Base, Program, User, Wave
+from surveys.models import AuditChain, AuditEvent, AuditHead, Base, MembershipRole, Program, User, Wave
 
 SYSTEM = "system"
+# Whoever types a command: no page, no sign-in, but not the system by itself either.
+OPERATOR = "operator"
 A_PARTICIPANT = "a participant"
 # How long the log is kept. No setting shortens it: a log that can be shortened can be made to forget.
 KEPT_MONTHS = 36
 _UNSEALED = "viceversa_unsealed_entries"
+_ACTING = "viceversa_acting"
 
 
 class AuditAction(StrEnum):
@@ -35,6 +38,8 @@ class AuditAction(StrEnum):
 
     PROGRAM_CREATED = "program.created"
     FLOOR_RAISED = "program.floor_raised"
+    CONTACT_NAMED = "program.contact_named"
+    COHORT_ADDED = "cohort.added"
     ROSTER_IMPORTED = "roster.imported"
     REPORTING_LINE_ALLOWED = "pair.reporting_line_allowed"
     WAVE_SCHEDULED = "wave.scheduled"
@@ -46,12 +51,29 @@ class AuditAction(StrEnum):
     RELEASE_FROZEN = "release.frozen"
     DATA_EXPORTED = "data.exported"
     SURVEYS_ENDED = "participant.surveys_ended"
-    MEMBERSHIP_GRANTED = "membership.granted"
-    MEMBERSHIP_REVOKED = "membership.revoked"
+    COORDINATOR_NAMED = "membership.coordinator_named"
+    RESEARCHER_NAMED = "membership.researcher_named"
+    MODERATOR_NAMED = "membership.moderator_named"
+    OVERSEER_NAMED = "membership.overseer_named"
+    CUSTODIAN_NAMED = "membership.custodian_named"
+    COORDINATOR_DISMISSED = "membership.coordinator_dismissed"
+    RESEARCHER_DISMISSED = "membership.researcher_dismissed"
+    MODERATOR_DISMISSED = "membership.moderator_dismissed"
+    OVERSEER_DISMISSED = "membership.overseer_dismissed"
+    CUSTODIAN_DISMISSED = "membership.custodian_dismissed"
+    USER_ADDED = "user.added"
+    USER_DISABLED = "user.disabled"
+    PASSWORD_CHANGED = "user.password_changed"  # noqa: S105  # the name of an event
     SIGNED_IN = "user.signed_in"
     PLEDGE_SIGNED = "pledge.signed"
     COMMENT_PASSED_ON = "comment.passed_on"
     THEMES_PUBLISHED = "themes.published"
+    SIGN_IN_STOPPED = "user.sign_in_stopped"
+    GLASS_REQUESTED = "break_glass.requested"
+    GLASS_APPROVED = "break_glass.approved"
+    GLASS_REFUSED = "break_glass.refused"
+    GLASS_OPENED = "break_glass.opened"
+    GLASS_EXPIRED = "break_glass.expired"
     LINK_DESTROYED = "retention.link_destroyed"
     COMMENTS_DELETED = "retention.comments_deleted"
     ANSWERS_DELETED = "retention.answers_deleted"
@@ -65,6 +87,13 @@ class AuditAction(StrEnum):
 PRIVATE = frozenset({AuditAction.SURVEYS_ENDED})
 # A moderator's passing on of a comment is told by the day and without a wave too: both could lead to who wrote it.
 BY_DAY = PRIVATE | {AuditAction.COMMENT_PASSED_ON}
+# The office is part of the action, because an entry has no room for anything beside it.
+NAMED: Mapping[MembershipRole, AuditAction] = {
+    role: AuditAction(f"membership.{role.value}_named") for role in MembershipRole
+}
+DISMISSED: Mapping[MembershipRole, AuditAction] = {
+    role: AuditAction(f"membership.{role.value}_dismissed") for role in MembershipRole
+}
 
 
 @dataclass(frozen=True)
@@ -104,9 +133,12 @@ def record_event(
     program: Program | None = None,
     wave: Wave | None = None,
 ) -> AuditEvent:
-    """Add an event to the log. There is no field for free text, so that no content can slip in."""
+    """Add an event to the log. There is no field for free text, so that no content can slip in.
+
+    Without an actor it is put down to whoever acts in this session, which is the system unless `act_as` said otherwise.
+    """
     private, by_day = action in PRIVATE, action in BY_DAY
-    who = actor.id if actor is not None else SYSTEM
+    who = actor.id if actor is not None else session.info.get(_ACTING, SYSTEM)
     return _add(
         session,
         AuditChain.BY_DAY if by_day else AuditChain.TIMED,
@@ -116,6 +148,11 @@ def record_event(
         program_id=program.id if program is not None else None,
         wave_id=wave.id if wave is not None and not by_day else None,
     )
+
+
+def act_as(session: Session, who: str) -> None:
+    """Put what this session does without a signed-in user down to somebody else than the system."""
+    session.info[_ACTING] = who
 
 
 def list_events(session: Session, *, program: Program | None = None, limit: int = 200) -> list[AuditEvent]:
@@ -128,12 +165,22 @@ def list_events(session: Session, *, program: Program | None = None, limit: int 
 
 def verify_log(session: Session) -> tuple[ChainReport, ...]:
     """Walk both chains from their beginning to their end; each report names the first entry that does not fit."""
-    seal_events(session)
     # The heads are read first: what others add meanwhile only lies beyond them.
-    heads = dict(session.execute(select(AuditHead.chain, AuditHead.digest)).all())
+    heads = read_heads(session)
     fresh = {"populate_existing": True}
     events = session.scalars(select(AuditEvent), execution_options=fresh).all()
-    return tuple(_verify_chain(chain, [e for e in events if e.chain is chain], heads) for chain in AuditChain)
+    return tuple(verify_chain(chain, [e for e in events if e.chain is chain], heads) for chain in AuditChain)
+
+
+def read_heads(session: Session) -> dict[AuditChain, str]:
+    """The digest of each chain's newest entry: what is worth noting outside the database."""
+    seal_events(session)
+    return dict(session.execute(select(AuditHead.chain, AuditHead.digest)).all())
+
+
+def follow_chain(chain: AuditChain, events: Sequence[AuditEvent]) -> list[AuditEvent]:
+    """The entries of a chain in their order, from the first one on, as far as they follow one another."""
+    return _walk(events, _starts(chain, events))
 
 
 def prune_log(session: Session, *, now: datetime, dry_run: bool = False) -> int:
@@ -270,7 +317,7 @@ def _oldest(session: Session, chain: AuditChain, before: datetime) -> list[Audit
     """The entries at the beginning of a chain that are older than a moment; the first younger one ends them."""
     sealed = select(AuditEvent).where(AuditEvent.chain == chain, AuditEvent.digest.is_not(None))
     events = list(session.scalars(sealed))
-    return list(takewhile(lambda entry: entry.happened_at < before, _walk(events, _starts(chain, events))))
+    return list(takewhile(lambda entry: entry.happened_at < before, follow_chain(chain, events)))
 
 
 def _starts(chain: AuditChain, events: Sequence[AuditEvent]) -> list[AuditEvent]:
@@ -290,10 +337,10 @@ def _walk(events: Sequence[AuditEvent], starts: Sequence[AuditEvent]) -> list[Au
     return walked
 
 
-def _verify_chain(
+def verify_chain(
     chain: AuditChain, events: Sequence[AuditEvent], heads: Mapping[AuditChain, str]
 ) -> ChainReport:
-    """Check one chain."""
+    """Check one chain; of an entry without an action only its place is known (see `surveys.audit_files`)."""
     sealed = [entry for entry in events if entry.digest is not None]
     anchors = {entry.anchor for entry in sealed if entry.anchor is not None}
     starts = _starts(chain, sealed)
@@ -320,7 +367,8 @@ def _find_problem(
     if walked and walked[0].previous not in {beginning, *anchors}:
         return ChainProblem("gap", walked[0].id)
     for entry in walked:
-        if entry.previous is None or digest_event(entry, entry.previous) != entry.digest:
+        told = entry.action is not None
+        if entry.previous is None or (told and digest_event(entry, entry.previous) != entry.digest):
             return ChainProblem("changed", entry.id)
     if len(starts) > 1:
         return ChainProblem("gap", starts[1].id)

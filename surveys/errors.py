@@ -356,6 +356,96 @@ class AccountError(CodedError):
             N_("The password is too long."),
             N_("Choose at most %(maximum)d characters."),
         ),
+        "incompatible": (
+            N_(
+                "%(name)s is %(held)s of this programme already, and nobody can be %(held)s and %(wanted)s of the same one."
+            ),
+            N_("Give one of the two offices to somebody else, or take the other one away first."),
+        ),
+    }
+
+
+class AuditFileError(CodedError):
+    """A file that was to hold entries of the log and does not."""
+
+    sentences: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "line": (
+            N_("Line %(line)d is no entry of the log."),
+            N_(
+                "Use the file as it was downloaded (JSON, one entry a line); a table (CSV) cannot be checked."
+            ),
+        ),
+        "twins": (
+            N_("Two entries of the file claim the same place in the log (%(digest)s)."),
+            N_(
+                "One of them was slipped in. Download the log again and compare it with the digests that you noted."
+            ),
+        ),
+        "empty": (
+            N_("The file holds no entry."),
+            N_("Use the file as it was downloaded (JSON, one entry a line)."),
+        ),
+    }
+
+
+class BreakGlassError(CodedError):
+    """A request to read one named person's answers that cannot go on like this."""
+
+    sentences: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "reference": (
+            N_("“%(reference)s” is no reference of a paper file."),
+            N_(
+                "Write up to five capital letters, then digits with hyphens, dots or slashes, such as AZ-114/2027. A name or a reason "
+                "has no place here."
+            ),
+        ),
+        "person": (
+            N_("Nobody with this address takes part in this programme in this role."),
+            N_("Please check the address and the role. A name that was deleted cannot be found any more."),
+        ),
+        "gone": (
+            N_(
+                "Answers of this person can no longer be found: they were erased, the connection to them was destroyed, or there "
+                "never were any."
+            ),
+            N_(
+                "Note in the paper file that there is nothing to hand over. Nobody can tell which of the three it is."
+            ),
+        ),
+        "destroyed": (
+            N_(
+                "Answers of this person can no longer be found: the connection to them was destroyed on %(day)s, as promised."
+            ),
+            N_("Note in the paper file that there is nothing to hand over."),
+        ),
+        "unknown": (
+            N_("There is no such request."),
+            N_("Copy its number as a whole from the page of the custodians."),
+        ),
+        "own": (
+            N_("Nobody decides on their own request."),
+            N_("Ask another custodian of this programme to sign in and decide."),
+        ),
+        "decided": (
+            N_("This request has been decided on already."),
+            N_("Load the page again to see how."),
+        ),
+        "not_decided": (
+            N_("A second custodian has not approved this request yet."),
+            N_("Ask another custodian of this programme to sign in and decide."),
+        ),
+        "refused": (
+            N_("A second custodian has refused this request."),
+            N_("If the ground still stands, talk to them and make a new request."),
+        ),
+        "expired": (
+            N_("The time for this request is over: %(decide)d hours to decide, then %(open)d hours to open."),
+            N_("Make a new request; it needs a second custodian again."),
+        ),
+        "opened": (
+            N_("The answers have been opened with this request already, which can be done once."),
+            N_("Make a new request; it needs a second custodian again."),
+        ),
     }
 
 

@@ -1,19 +1,28 @@
 """The people a participant may turn to, and those who read comments or watch over data, as a programme names them."""
 
 from collections.abc import Mapping
+from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from surveys.audit import AuditAction, record_event
 from surveys.errors import ProgramError
-from surveys.models import ContactKind, Membership, MembershipRole, Program, ProgramContact
+from surveys.models import ContactKind, Membership, MembershipRole, Program, ProgramContact, User
 
 LONGEST_NAME = 200
 LONGEST_REACH = 500
 
 
 def set_program_contact(
-    session: Session, program: Program, kind: ContactKind, *, name: str, reach: str
+    session: Session,
+    program: Program,
+    kind: ContactKind,
+    *,
+    name: str,
+    reach: str,
+    now: datetime,
+    actor: User | None = None,
 ) -> ProgramContact:
     """Name, or name anew, who holds an office: `reach` is how to get to them, in words, a number or an address.
 
@@ -26,8 +35,11 @@ def set_program_contact(
     if found is None:
         found = ProgramContact(program_id=program.id, kind=kind)
         session.add(found)
+    if (found.name, found.reach) == (name, reach):
+        return found
     found.name, found.reach = name, reach
     session.flush()
+    record_event(session, AuditAction.CONTACT_NAMED, now=now, actor=actor, program=program)
     return found
 
 

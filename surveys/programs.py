@@ -102,6 +102,7 @@ def add_cohort(
     starts_on: date | None = None,
     ends_on: date | None = None,
     now: datetime,
+    actor: User | None = None,
 ) -> Cohort:
     """Add a cohort to a programme."""
     as_utc(now)
@@ -113,6 +114,7 @@ def add_cohort(
     cohort = Cohort(program=program, name=name, starts_on=starts_on, ends_on=ends_on)
     session.add(cohort)
     session.flush()
+    record_event(session, AuditAction.COHORT_ADDED, now=now, actor=actor, program=program)
     return cohort
 
 

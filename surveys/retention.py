@@ -18,6 +18,7 @@ from surveys.audit import KEPT_MONTHS, AuditAction, months_before, record_event
 from surveys.database import as_utc
 from surveys.errors import RetentionError
 from surveys.models import (
+    BreakGlassRequest,
     Cohort,
     Comment,
     ErasureReceipt,
@@ -100,6 +101,7 @@ class HouseRetention:
 
     access: int
     receipts: int
+    requests: int
 
 
 @dataclass(frozen=True)
@@ -154,15 +156,20 @@ def apply_retention(
 def apply_house_retention(
     session: Session, *, now: datetime, policy: RetentionPolicy | None = None, dry_run: bool = False
 ) -> HouseRetention:
-    """Delete what was kept long enough of sign-ins and attempts, and receipts that are as old as the log is kept."""
+    """Delete what was kept long enough of sessions and attempts, and what is kept as long as the log: receipts and requests."""
     moment, policy = as_utc(now), policy or RetentionPolicy()
     access = months_before(moment, policy.access_months)
-    receipts = months_before(moment, KEPT_MONTHS).date()
+    logged = months_before(moment, KEPT_MONTHS)
     sessions = delete(UserSession).where(UserSession.expires_at < access)
     tries = delete(RateCounter).where(RateCounter.window_start < access)
     return HouseRetention(
         access=_remove(session, sessions, dry_run) + _remove(session, tries, dry_run),
-        receipts=_remove(session, delete(ErasureReceipt).where(ErasureReceipt.erased_on < receipts), dry_run),
+        receipts=_remove(
+            session, delete(ErasureReceipt).where(ErasureReceipt.erased_on < logged.date()), dry_run
+        ),
+        requests=_remove(
+            session, delete(BreakGlassRequest).where(BreakGlassRequest.requested_at < logged), dry_run
+        ),
     )
 
 

@@ -17,6 +17,8 @@ BLUEPRINTS = (
     "webapp.coordinate.views",
     "webapp.moderate.views",
     "webapp.research.views",
+    "webapp.oversee.views",
+    "webapp.custody.views",
 )
 
 

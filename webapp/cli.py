@@ -25,6 +25,7 @@ from webapp.command_session import DATA_FOLDER
 from webapp.command_session import open_session as _session
 from webapp.command_session import read_clock as _now
 from webapp.config import DEFAULT_DATABASE_URL, ConfigError, Settings, load_settings
+from webapp.glass import break_glass
 from webapp.keys import complete_settings
 from webapp.oversight import audit, receipt, retention
 
@@ -86,6 +87,7 @@ def main(ctx: click.Context) -> None:
 
 main.add_command(analyse)
 main.add_command(audit)
+main.add_command(break_glass)
 main.add_command(retention)
 main.add_command(receipt)
 
@@ -118,7 +120,7 @@ def db_upgrade(settings: Settings) -> None:
 
 @main.group()
 def user() -> None:
-    """Manage the people who sign in: coordinators, researchers and those who hold another office."""
+    """Manage the people who sign in: coordinators, researchers, moderators, overseers and custodians."""
 
 
 # The option of `viceversa user add` and `grant` for each office, and what it allows.
@@ -187,14 +189,58 @@ def user_grant(settings: Settings, /, email: str, **offices: tuple[str, ...]) ->
     Example:
       viceversa user grant ada@example.org --researches spring
     """
+    with _session(settings) as session:
+        _grant(session, _person(session, email), offices)
+    click.echo(f"{email} has the programmes named.")
+
+
+@user.command("revoke")
+@click.argument("email")
+@_membership_options
+@click.pass_obj
+def user_revoke(settings: Settings, /, email: str, **offices: tuple[str, ...]) -> None:
+    """Take an office in a programme away from somebody; they can still sign in.
+
+    \b
+    Example:
+      viceversa user revoke ada@example.org --coordinates spring
+    """
+    from surveys import accounts, programs
+
+    with _session(settings) as session:
+        person = _person(session, email)
+        for role, (option, _text) in OFFICES.items():
+            for slug in offices[option]:
+                found = programs.find_program(session, slug)
+                accounts.remove_membership(session, person, found, role, now=_now())
+    click.echo(f"{email} no longer has the offices named.")
+
+
+@user.command("disable")
+@click.argument("email")
+@click.pass_obj
+def user_disable(settings: Settings, email: str) -> None:
+    """Lock somebody out at once, on every device; what they did stays in the log.
+
+    \b
+    Example:
+      viceversa user disable ada@example.org
+    """
     from surveys import accounts
 
     with _session(settings) as session:
-        person = accounts.find_user(session, email)
-        if person is None:
-            raise click.ClickException(f"Nobody signs in as {email}. Add them with: viceversa user add")
-        _grant(session, person, offices)
-    click.echo(f"{email} has the programmes named.")
+        accounts.disable_user(session, _person(session, email), now=_now())
+    click.echo(f"{email} can no longer sign in.")
+
+
+def _person(session: Session, email: str) -> "User":
+    """Somebody who signs in with this address, or a clear error."""
+    from surveys import accounts
+
+    person = accounts.find_user(session, email)
+    if person is None:
+        raise click.ClickException(f"Nobody signs in as {email}. Add them with: viceversa user add")
+    return person
 
 
 def _grant(session: Session, person: "User", offices: Mapping[str, tuple[str, ...]]) -> None:
@@ -203,7 +249,8 @@ def _grant(session: Session, person: "User", offices: Mapping[str, tuple[str, ..
 
     for role, (option, _text) in OFFICES.items():
         for slug in offices[option]:
-            accounts.add_membership(session, person, programs.find_program(session, slug), role)
+            found = programs.find_program(session, slug)
+            accounts.add_membership(session, person, found, role, now=_now())
 
 
 # --- programmes, rosters, waves -----------------------------------------------------------------------------------
@@ -329,7 +376,7 @@ def program_contact(settings: Settings, slug: str, kind: str, name: str, reach: 
 
     with _session(settings) as session:
         found = programs.find_program(session, slug)
-        set_program_contact(session, found, ContactKind(kind), name=name, reach=reach)
+        set_program_contact(session, found, ContactKind(kind), name=name, reach=reach, now=_now())
     click.echo(f"{name} is named to the participants of {slug}.")
 
 

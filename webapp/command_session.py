@@ -21,7 +21,10 @@ def read_clock() -> dt.datetime:
 @contextmanager
 def open_session(settings: Settings) -> Iterator[Session]:
     """One transaction: committed when the command succeeds, rolled back when it raises."""
+    from surveys.audit import OPERATOR, act_as
+
     with open_database(settings) as factory, factory.begin() as session:
+        act_as(session, OPERATOR)
         yield session
 
 

@@ -61,6 +61,7 @@ class Settings:
             "DEFAULT_LOCALE": self.default_locale,
             "TIMEZONE": self.timezone,
             "BASE_URL": self.base_url,
+            "RETENTION": self.retention,
         }
 
 

@@ -25,6 +25,7 @@ PEOPLE = (
     ("coordinator@example.org", "Carla Coordinator", "coordinator"),
     ("researcher@example.org", "Rafael Researcher", "researcher"),
     ("moderator@example.org", "Mira Moderator", "moderator"),
+    ("overseer@example.org", "Olga Overseer", "overseer"),
 )
 CONTACTS = (
     (ContactKind.NEUTRAL, "Staff counselling", "extension 4400, or the door beside the library"),
@@ -57,14 +58,7 @@ def prepare_demo(
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     card = folder / "card.json"
     settings = complete_settings(Settings(database_url=f"sqlite:///{folder.absolute() / 'demo.db'}"), folder)
-    if (
-        card.exists()
-        and json.loads(card.read_text(encoding="utf-8"))["ends"] < dt.datetime.now(dt.UTC).isoformat()
-    ):
-        # The open wave has ended since, and with it the ready links: the demo is seeded anew.
-        card.unlink()
-    if card.exists() and "moderator" not in json.loads(card.read_text(encoding="utf-8")):
-        # Seeded by a version that knew no moderators.
+    if card.exists() and _is_stale(json.loads(card.read_text(encoding="utf-8"))):
         card.unlink()
     if not card.exists():
         # A seeding that was interrupted left a database without its card: it is seeded anew.
@@ -103,12 +97,19 @@ def _seed(settings: Settings, progress: Progress) -> dict[str, str]:
             ends = (now - demo.OPEN_SINCE + demo.FIELDWORK).isoformat()
             for email, name, role in PEOPLE:
                 person = accounts.add_user(session, email=email, name=name, password=passwords[role], now=now)
-                accounts.add_membership(session, person, seeded.program, role)
+                accounts.add_membership(session, person, seeded.program, role, now=now)
             for kind, name, reach in CONTACTS:
-                set_program_contact(session, seeded.program, kind, name=name, reach=reach)
+                set_program_contact(session, seeded.program, kind, name=name, reach=reach, now=now)
     finally:
         engine.dispose()
     return {"mentor": seeded.mentor_token, "mentee": seeded.mentee_token, "ends": ends, **passwords}
+
+
+def _is_stale(known: dict[str, str]) -> bool:
+    """Whether the demo has to be seeded anew: its open wave and the ready links have ended, or somebody is missing."""
+    return known["ends"] < dt.datetime.now(dt.UTC).isoformat() or any(
+        role not in known for *_, role in PEOPLE
+    )
 
 
 def _write_private(path: Path, text: str) -> None:
@@ -135,6 +136,7 @@ largest cohort has come to its end, and its comments wait for a moderator.
     coordinator         {PEOPLE[0][0]}   password {known["coordinator"]}
     researcher          {PEOPLE[1][0]}    password {known["researcher"]}
     moderator           {PEOPLE[2][0]}     password {known["moderator"]}  (signs the rule of confidentiality first)
+    works council       {PEOPLE[3][0]}      password {known["overseer"]}
 
 The people and their answers are simulated. Stop with Ctrl-C; `make fresh` seeds them anew.
 """

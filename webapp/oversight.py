@@ -3,6 +3,7 @@
 import datetime as dt
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -46,20 +47,27 @@ def show_log(settings: Settings, slug: str | None, limit: int) -> None:
             when = f"{entry.happened_at:%Y-%m-%d}" if entry.chain is AuditChain.BY_DAY else moment
             named = session.get(Program, entry.program_id) if entry.program_id else None
             where = named.slug if named is not None else (entry.program_id or "-")
-            click.echo(f"{when:<20}  {entry.action:<30}  {entry.actor:<32}  {where}")
+            click.echo(f"{when:<20}  {entry.action:<34}  {entry.actor:<32}  {where}")
 
 
 @audit.command("verify")
 @click.option(
     "--known", multiple=True, metavar="DIGEST", help="A digest noted earlier; it must still be there."
 )
+@click.option(
+    "--file",
+    "path",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A log that an overseer downloaded (JSON), instead of the database.",
+)
 @click.pass_obj
-def verify_log(settings: Settings, known: tuple[str, ...]) -> None:
+def verify_log(settings: Settings, known: tuple[str, ...], path: Path | None) -> None:
     """Check that no entry of the log was changed, removed or slipped in; note the digests it prints outside the database.
 
     \b
     Example:
       viceversa audit verify
+      viceversa audit verify --file audit-spring.jsonl
       viceversa audit verify --known 5d41402abc4b2a76b9719d911017c592ae3f1c0b5f2d6c1a9e8b7f6a5d4c3b2a
     """
     from surveys import audit as audit_log
@@ -67,8 +75,11 @@ def verify_log(settings: Settings, known: tuple[str, ...]) -> None:
     for digest in known:
         if not DIGEST.fullmatch(digest):
             raise click.BadParameter("a digest has 64 digits 0-9 and a-f", param_hint="--known")
-    with open_session(settings) as session:
-        reports = audit_log.verify_log(session)
+    if path is not None:
+        reports = _verify_file(path)
+    else:
+        with open_session(settings) as session:
+            reports = audit_log.verify_log(session)
     for report in reports:
         click.echo(_describe(report))
     held = {digest for report in reports for digest in (*report.digests, report.head)}
@@ -83,6 +94,26 @@ def verify_log(settings: Settings, known: tuple[str, ...]) -> None:
             "The log does not hold. Compare it with a backup and tell those who watch over it."
         )
     click.echo("The log holds.")
+
+
+@audit.command("head")
+@click.pass_obj
+def print_head(settings: Settings) -> None:
+    """Print the two newest digests in one line, for a scheduler that mails them to whoever keeps them outside.
+
+    What people decide about their own answers is told by the day, so mail it once a day, to people without access to the database.
+
+    \b
+    Example:
+      viceversa audit head
+      viceversa audit head | mail -s "Viceversa log" works-council@example.org
+    """
+    from surveys.audit import genesis, read_heads
+    from surveys.models import AuditChain
+
+    with open_session(settings) as session:
+        heads = read_heads(session)
+    click.echo(" ".join(f"{chain.value}={heads.get(chain, genesis(chain))}" for chain in AuditChain))
 
 
 @click.group()
@@ -114,6 +145,7 @@ def run_retention(settings: Settings, dry_run: bool, day: dt.datetime | None) ->
     """
     from surveys import audit as audit_log
     from surveys import programs
+    from surveys.break_glass import expire_requests
     from surveys.database import overwrite_deleted
     from surveys.pseudonyms import Pseudonyms
     from surveys.retention import RetentionPolicy, apply_house_retention, apply_retention
@@ -141,10 +173,13 @@ def run_retention(settings: Settings, dry_run: bool, day: dt.datetime | None) ->
                 )
         with factory.begin() as session:
             house = apply_house_retention(session, now=now, policy=policy, dry_run=dry_run)
+            if not dry_run:
+                expire_requests(session, now=now)
             n_pruned = audit_log.prune_log(session, now=now, dry_run=dry_run)
         if not dry_run:
             overwrite_deleted(factory.kw["bind"])
-    click.echo("house: " + _count({"access": house.access, "receipts": house.receipts, "log": n_pruned}))
+    counts = {"access": house.access, "receipts": house.receipts, "requests": house.requests, "log": n_pruned}
+    click.echo("house: " + _count(counts))
     click.echo("Nothing was deleted (--dry-run)." if dry_run else "Done.")
 
 
@@ -173,6 +208,17 @@ def check_receipt(settings: Settings, code: str) -> None:
         f"On {found.erased_on} all answers of a person were erased. Given in the browser that was shown this code: "
         f"{found.n_responses} responses with {found.n_answers} answers and {found.n_comments} comments."
     )
+
+
+def _verify_file(path: Path) -> "tuple[ChainReport, ...]":
+    """Check a downloaded log, for which no database is needed."""
+    from surveys.audit_files import verify_lines
+    from surveys.errors import AuditFileError
+
+    try:
+        return verify_lines(path.read_text(encoding="utf-8"))
+    except UnicodeDecodeError as error:
+        raise AuditFileError("line", line=1) from error
 
 
 def _count(counts: Mapping[str, int]) -> str:

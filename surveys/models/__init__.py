@@ -9,6 +9,7 @@ from surveys.models.access import Membership, MembershipRole, Pledge, RateCounte
 from surveys.models.addressed import Message
 from surveys.models.audit import AuditChain, AuditEvent, AuditHead
 from surveys.models.base import Base, new_key
+from surveys.models.break_glass import BreakGlassRequest, GlassDecision, GlassGround
 from surveys.models.confidential import (
     Answer,
     Comment,
@@ -45,12 +46,15 @@ __all__ = [
     "AuditEvent",
     "AuditHead",
     "Base",
+    "BreakGlassRequest",
     "Cohort",
     "Comment",
     "Contact",
     "ContactKind",
     "DataPackage",
     "ErasureReceipt",
+    "GlassDecision",
+    "GlassGround",
     "Goal",
     "Invitation",
     "LinkKey",

@@ -123,7 +123,7 @@ def seed(database: str) -> demo.Demo:
             person = accounts.add_user(
                 session, email=f"{role}@example.org", name=role.title(), password=PASSWORD, now=now
             )
-            accounts.add_membership(session, person, seeded.program, role)
+            accounts.add_membership(session, person, seeded.program, role, now=now)
     engine.dispose()
     return seeded
 

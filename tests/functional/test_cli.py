@@ -243,10 +243,14 @@ def test_the_log_is_shown_and_checked(run: Run, cohort: Path, database: str) -> 
     run("roster", "import", "spring", "Finance", str(cohort))
     shown = run("audit", "show", "--program", "spring").output
     held = run("audit", "verify").output
-    digest = re.search(r"timed: 2 entries; whole, newest digest ([0-9a-f]{64})", held)
+    digest = re.search(r"timed: 3 entries; whole, newest digest ([0-9a-f]{64})", held)
 
     assert digest is not None, held
-    assert [line.split()[3] for line in shown.splitlines()] == ["roster.imported", "program.created"]
+    assert [line.split()[3] for line in shown.splitlines()] == [
+        "roster.imported",
+        "cohort.added",
+        "program.created",
+    ]
     assert "example.org" not in shown
     assert "The log holds." in run("audit", "verify", "--known", digest[1]).output
     assert "no longer in the log" in run("audit", "verify", "--known", "0" * 64, fails=True).output

@@ -143,19 +143,19 @@ def test_nobody_coordinates_and_moderates_the_same_programme(
     session: Session, ada: User, program: Program, now: datetime, first: str, second: str
 ) -> None:
     other = programs.create_program(session, slug="other", name="Other", organisation="Works", now=now)
-    accounts.add_membership(session, ada, program, first)
+    accounts.add_membership(session, ada, program, first, now=now)
 
     with pytest.raises(AccountError) as refused:
-        accounts.add_membership(session, ada, program, second)
+        accounts.add_membership(session, ada, program, second, now=now)
     assert refused.value.code == f"{second}_and_{first}"
     assert "spring" in str(refused.value)
     assert "Choose somebody else" in str(refused.value)
     assert not accounts.has_membership(session, ada, program, second)
     # In another programme, with another office, and once the first office is gone, nothing stands against it.
-    accounts.add_membership(session, ada, other, second)
-    accounts.add_membership(session, ada, program, "researcher")
-    accounts.remove_membership(session, ada, program, first)
-    accounts.add_membership(session, ada, program, second)
+    accounts.add_membership(session, ada, other, second, now=now)
+    accounts.add_membership(session, ada, program, "researcher", now=now)
+    accounts.remove_membership(session, ada, program, first, now=now)
+    accounts.add_membership(session, ada, program, second, now=now)
 
 
 def test_nobody_moderates_a_programme_in_which_they_take_part(
@@ -164,13 +164,13 @@ def test_nobody_moderates_a_programme_in_which_they_take_part(
     programs.add_participant(session, program, role="mentee", name="Ada", email=ada.email, now=now)
 
     with pytest.raises(AccountError) as refused:
-        accounts.add_membership(session, ada, program, "moderator")
+        accounts.add_membership(session, ada, program, "moderator", now=now)
     assert refused.value.code == "moderator_takes_part"
-    accounts.add_membership(session, ada, program, "researcher")
+    accounts.add_membership(session, ada, program, "researcher", now=now)
 
 
 def test_of_two_offices_granted_at_once_only_one_is_given(
-    session: Session, session_factory: sessionmaker[Session], ada: User, program: Program
+    session: Session, session_factory: sessionmaker[Session], ada: User, program: Program, now: datetime
 ) -> None:
     session.commit()
     start = Barrier(2)
@@ -180,7 +180,7 @@ def test_of_two_offices_granted_at_once_only_one_is_given(
             start.wait(timeout=10)
             try:
                 user, where = own.get_one(User, ada.id), own.get_one(Program, program.id)
-                accounts.add_membership(own, user, where, role)
+                accounts.add_membership(own, user, where, role, now=now)
                 own.commit()
             except AccountError:
                 return False
@@ -191,10 +191,10 @@ def test_of_two_offices_granted_at_once_only_one_is_given(
 
 
 def test_a_role_counts_for_its_programme_only_and_includes_no_other(
-    session: Session, program: Program, ada: User
+    session: Session, program: Program, ada: User, now: datetime
 ) -> None:
     for _ in range(2):
-        accounts.add_membership(session, ada, program, "coordinator")
+        accounts.add_membership(session, ada, program, "coordinator", now=now)
 
     accounts.require_membership(session, ada, program, "coordinator")
     for user, where, role in (
@@ -205,8 +205,8 @@ def test_a_role_counts_for_its_programme_only_and_includes_no_other(
         with pytest.raises(AccessDeniedError):
             accounts.require_membership(session, user, where, role)
 
-    accounts.remove_membership(session, ada, program, "coordinator")
-    accounts.remove_membership(session, ada, program, "coordinator")
+    accounts.remove_membership(session, ada, program, "coordinator", now=now)
+    accounts.remove_membership(session, ada, program, "coordinator", now=now)
     assert not accounts.has_membership(session, ada, program, "coordinator")
     planted = text(
         "INSERT INTO access_membership (user_id, program_id, role) VALUES (:user, :program, 'owner')"
@@ -256,3 +256,50 @@ def test_the_database_too_keeps_addresses_small_and_apart(session: Session, ada:
     session.flush()
     with pytest.raises(IntegrityError, match="email_lower"), session.begin_nested():
         session.execute(update(User).values(email="ADA@example.org"))
+
+
+@pytest.mark.parametrize("offices", sorted(sorted(pair) for pair in accounts.INCOMPATIBLE))
+def test_offices_that_do_not_go_together_are_refused_in_one_programme_only(
+    session: Session, program: Program, ada: User, now: datetime, offices: list[str]
+) -> None:
+    other = programs.create_program(session, slug="other", name="O", organisation="O", now=now)
+    for first, second in (offices, offices[::-1]):
+        accounts.add_membership(session, ada, program, first, now=now)
+
+        with pytest.raises(AccountError) as caught:
+            accounts.add_membership(session, ada, program, second, now=now)
+        assert caught.value.code == "incompatible"
+        assert not accounts.has_membership(session, ada, program, second)
+
+        accounts.add_membership(session, ada, other, second, now=now)
+        for where, office in ((program, first), (other, second)):
+            accounts.remove_membership(session, ada, where, office, now=now)
+
+
+def test_who_watches_over_a_programme_has_no_part_in_it() -> None:
+    pairs = {tuple(sorted(pair)) for pair in accounts.INCOMPATIBLE}
+    assert {
+        ("coordinator", "overseer"),
+        ("overseer", "researcher"),
+        ("coordinator", "custodian"),
+        ("custodian", "researcher"),
+    } <= pairs
+
+
+def test_two_offices_given_at_the_same_moment_do_not_miss_each_other(
+    session: Session, session_factory: sessionmaker[Session], program: Program, ada: User, now: datetime
+) -> None:
+    session.commit()
+
+    def give(role: str) -> str:
+        with session_factory.begin() as own:
+            try:
+                accounts.add_membership(
+                    own, own.get_one(User, ada.id), own.get_one(Program, program.id), role, now=now
+                )
+            except AccountError as error:
+                return error.code
+        return "given"
+
+    with ThreadPoolExecutor(2) as pool:
+        assert sorted(pool.map(give, ("coordinator", "overseer"))) == ["given", "incompatible"]

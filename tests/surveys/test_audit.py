@@ -72,6 +72,7 @@ def test_the_log_tells_what_was_done_in_a_programme(world: Any) -> None:
     assert events[0].action == "wave.closed"
     assert {event.action for event in events} == {
         "program.created",
+        "cohort.added",
         "wave.scheduled",
         "invitations.issued",
         "wave.closed",
@@ -162,7 +163,7 @@ class TestChain:
         with session_factory() as session:
             assert problems(session) == {}
             assert len(chained(session, AuditChain.BY_DAY)) == n_rounds * n_workers * 2 // 3
-            assert len(chained(session)) == n_rounds * n_workers + 3
+            assert len(chained(session)) == n_rounds * n_workers + 4
 
     @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
     def test_a_long_transaction_that_has_logged_something_keeps_nobody_waiting(

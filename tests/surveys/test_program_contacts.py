@@ -12,8 +12,12 @@ from webapp.cli import CONTACT_KINDS
 
 def test_a_contact_is_named_and_named_anew(world: Any) -> None:
     session, program = world.session, world.program
-    set_program_contact(session, program, ContactKind.EXTERNAL, name=" Help  line ", reach="0800 555 0100")
-    set_program_contact(session, program, ContactKind.EXTERNAL, name="Helpline", reach="0800 555 0199")
+    set_program_contact(
+        session, program, ContactKind.EXTERNAL, name=" Help  line ", reach="0800 555 0100", now=world.now
+    )
+    set_program_contact(
+        session, program, ContactKind.EXTERNAL, name="Helpline", reach="0800 555 0199", now=world.now
+    )
 
     found = program_contacts(session, program)
 
@@ -25,7 +29,9 @@ def test_a_contact_is_named_and_named_anew(world: Any) -> None:
 @pytest.mark.parametrize(("name", "reach"), [("", "x"), ("x", "  "), ("x" * 201, "x"), ("x", "y" * 501)])
 def test_a_contact_that_helps_nobody_is_refused(world: Any, name: str, reach: str) -> None:
     with pytest.raises(ProgramError, match="a way to reach them"):
-        set_program_contact(world.session, world.program, ContactKind.NEUTRAL, name=name, reach=reach)
+        set_program_contact(
+            world.session, world.program, ContactKind.NEUTRAL, name=name, reach=reach, now=world.now
+        )
     assert program_contacts(world.session, world.program) == {}
 
 

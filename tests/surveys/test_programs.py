@@ -214,7 +214,7 @@ def test_a_user_sees_only_their_own_programmes(
     user = accounts.add_user(
         session, email="c@example.org", name="C", password="a long password", now=now, hasher=cheap_hasher
     )
-    accounts.add_membership(session, user, program, "coordinator")
+    accounts.add_membership(session, user, program, "coordinator", now=now)
 
     assert [found.slug for found in programs.list_programs(session)] == ["autumn", "spring"]
     assert programs.list_programs(session, user=user) == [program]

@@ -370,7 +370,7 @@ def test_every_table_is_dealt_with_or_named_as_kept() -> None:
     dealt_with = {
         "confidential_answer", "confidential_comment", "confidential_response", "confidential_respondent",
         "confidential_group", "pseudonym_link", "addressed_message", "shared_goal", "access_session", "access_rate",
-        "audit_event", "erasure_receipt", "confidential_theme", "confidential_theme_support",
+        "audit_event", "erasure_receipt", "confidential_theme", "confidential_theme_support", "break_glass_request",
     }  # fmt: skip
     kept = {
         # The programme itself and its published results, the people who sign in, and what the clock and the log need.

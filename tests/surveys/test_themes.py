@@ -148,7 +148,7 @@ def make_room(scene: Any, add_user: Callable[[str], User]) -> Callable[..., Room
         issued = scene.invite(wave)
         moderator = add_user("Mira")
         program = scene.cohort.program
-        accounts.add_membership(session, moderator, program, MembershipRole.MODERATOR)
+        accounts.add_membership(session, moderator, program, MembershipRole.MODERATOR, now=now)
         pledges.sign_pledge(session, moderator, program, digest=pledges.pledge_digest(), now=now)
         session.commit()
         return Room(session, now, scene.pseudonyms, program, wave, moderator, pairs, issued)
@@ -211,7 +211,7 @@ class TestWhoMayRead:
     ) -> None:
         other = add_user("Otto")
         if role:
-            accounts.add_membership(room.session, other, room.program, role)
+            accounts.add_membership(room.session, other, room.program, role, now=room.now)
         told = {"reader": other, "now": room.now}
         draft = ThemeDraft("en", "Title", "Summary")
 
@@ -644,6 +644,18 @@ class TestPublishing:
 
 
 class TestTrace:
+    def test_the_signature_and_the_publication_are_logged(self, room: Room) -> None:
+        room.add(room.keys(0, 1, 2))
+        room.publish()
+        room.session.commit()
+        logged = select(AuditEvent.action, AuditEvent.actor, AuditEvent.wave_id)
+        entries = set(room.session.execute(logged.where(AuditEvent.actor == room.moderator.id)).all())
+
+        assert entries >= {
+            ("pledge.signed", room.moderator.id, None),
+            ("themes.published", room.moderator.id, room.wave.id),
+        }
+
     def test_passing_on_is_logged_by_the_day_without_comment_or_wave(self, room: Room) -> None:
         pledges.pass_on(room.session, room.moderator, room.program, now=room.now)
         room.session.commit()

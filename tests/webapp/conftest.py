@@ -166,7 +166,7 @@ def seeded(write: Callable[[], Session], clock: Clock) -> Seeded:
                 now=clock(),
                 hasher=PlainHasher(),
             )
-            accounts.add_membership(session, user, program, role)
+            accounts.add_membership(session, user, program, role, now=clock())
     return Seeded(tokens, "spring")
 
 

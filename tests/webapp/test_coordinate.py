@@ -29,7 +29,7 @@ from surveys.database import make_engine, make_session_factory
 from surveys.models import AuditEvent, Cohort, Invitation, Pair, Participant, Program, Release, Wave
 from surveys.pseudonyms import Pseudonyms
 from surveys.withdrawal import withdraw_from_surveys
-from webapp.coordinate.links import _disarm
+from webapp.coordinate.links import disarm_cell
 from webapp.coordinate.words import KINDS
 
 TOY_FOLDERS = (Path(__file__).parents[1] / "instruments",)
@@ -96,7 +96,7 @@ def seed(session: Session) -> World:
             session, email=f"{name}@example.org", name=name, password="x" * 20, now=START, hasher=FreeHasher()
         )
         for role in roles:
-            accounts.add_membership(session, user, made[slug], role)
+            accounts.add_membership(session, user, made[slug], role, now=START)
         tokens[name] = accounts.start_session(session, user, now=START)
     cohorts, seeded_waves = {}, {}
     for name, n_pairs in (("North", 12), ("South", 12), ("East", 3)):
@@ -855,7 +855,7 @@ def test_links_are_not_issued_by_looking(desk: FlaskClient, world: World) -> Non
 
 @pytest.mark.parametrize("name", ['=HYPERLINK("x")', "+1", "-1", "@SUM(1)", "\t=1", " =1", "＝1"])
 def test_no_name_becomes_a_formula_in_a_spreadsheet(name: str) -> None:
-    assert _disarm(name) == f"'{name}"
+    assert disarm_cell(name) == f"'{name}"
 
 
 def test_a_name_that_is_no_formula_stays_as_it_is(world: World, post: Post) -> None:

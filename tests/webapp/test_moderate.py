@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from html import unescape
 from typing import Any
 
@@ -36,6 +36,8 @@ COOKIE = "viceversa_session"
 HOSTILE = '"><script>alert(1)</script>\u202eevil\u2066 {{ 7 * 7 }} %(x)s'
 LONG = "ab " * 600
 CSRF = re.compile(r'name="csrf_token" value="[^"]+"')
+
+NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,7 @@ def make_world(write: Callable[[], Session], clock: Any) -> Callable[..., World]
                     now=now,
                     hasher=_Plain(),
                 )
-                accounts.add_membership(session, user, where, role)
+                accounts.add_membership(session, user, where, role, now=now)
                 tokens[name] = accounts.start_session(session, user, now=now + timedelta(days=8))
                 if role == "moderator" and where is program:
                     digest = pledges.pledge_digest()
@@ -271,7 +273,9 @@ class TestDoors:
     ) -> None:
         with write() as session:
             user = session.scalars(select(User).where(User.email == "researcher@example.org")).one()
-            accounts.add_membership(session, user, programs.find_program(session, "spring"), "moderator")
+            accounts.add_membership(
+                session, user, programs.find_program(session, "spring"), "moderator", now=NOW
+            )
 
         assert sign_in(client, "researcher@example.org").location == "/moderate/"
         assert 'href="/moderate/" aria-current="true"' in client.get("/moderate/").text
@@ -470,7 +474,7 @@ class TestHarm:
         with write() as session:
             program = session.scalars(select(Program).where(Program.slug == "spring")).one()
             set_program_contact(
-                session, program, ContactKind.SAFEGUARDING, name="Sana", reach="extension 4711"
+                session, program, ContactKind.SAFEGUARDING, name="Sana", reach="extension 4711", now=NOW
             )
         shown = unescape(client.get(page).text)
         assert "Sana" in shown

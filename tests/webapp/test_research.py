@@ -82,7 +82,7 @@ def seed(session: Session) -> World:
                 session, email=email, name=name, password="x" * 20, now=START, hasher=FreeHasher()
             )
             for role in roles:
-                accounts.add_membership(session, user, program, role)
+                accounts.add_membership(session, user, program, role, now=START)
             tokens[name.split()[0].lower()] = accounts.start_session(session, user, now=START)
         if slug == "desk":
             seed_answers(session, program.id, now)

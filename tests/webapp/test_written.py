@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,8 @@ HOSTILE_NAME = "<script>alert('x')</script> & Söhne {P} %(x)s"
 BOX, PLAIN = 4, 1
 NOBODY_SEES = "nobody in your organisation can see your answers"
 
+NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
+
 
 def text_of(page: str) -> str:
     """The words of a page."""
@@ -36,7 +38,7 @@ def name_contact(write: Callable[[], Session]) -> Callable[..., None]:
     def name(kind: ContactKind, who: str, reach: str = "extension 1") -> None:
         with write() as session:
             program = programs.find_program(session, "spring")
-            set_program_contact(session, program, kind, name=who, reach=reach)
+            set_program_contact(session, program, kind, name=who, reach=reach, now=NOW)
 
     return name
 
@@ -70,7 +72,7 @@ class TestPromise:
         with write() as session:
             user = session.scalars(select(User).where(User.email == "researcher@example.org")).one()
             accounts.add_membership(
-                session, user, programs.find_program(session, "spring"), MembershipRole.MODERATOR
+                session, user, programs.find_program(session, "spring"), MembershipRole.MODERATOR, now=NOW
             )
 
         assert unread not in text_of(client.get(f"{mentee}/{BOX}").text)

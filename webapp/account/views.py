@@ -1,9 +1,8 @@
 """Sign-in and sign-out."""
 
-import datetime as dt
+from collections.abc import Mapping
 
 from flask import Blueprint, make_response, redirect, render_template, request, url_for
-from werkzeug.exceptions import TooManyRequests
 from werkzeug.wrappers import Response
 
 from surveys import accounts
@@ -11,12 +10,20 @@ from surveys.errors import SignInError
 from surveys.models import MembershipRole, User
 from webapp.access import current_user, sign_in_user, sign_out_user
 from webapp.account.forms import SignInForm
-from webapp.database import db, now, password_hasher
+from webapp.database import db, password_hasher
 from webapp.errors import translate_error
+from webapp.tries import count_try
 
 blueprint = Blueprint("account", __name__, url_prefix="/account")
 
-WINDOW = dt.timedelta(minutes=15)
+# Where an office leads after signing in; whoever holds several begins with the first.
+ROOMS: Mapping[MembershipRole, str] = {
+    MembershipRole.COORDINATOR: "/coordinate/",
+    MembershipRole.MODERATOR: "/moderate/",
+    MembershipRole.RESEARCHER: "/research/",
+    MembershipRole.OVERSEER: "/oversee/",
+    MembershipRole.CUSTODIAN: "/custody/",
+}
 # The middle one stops a guesser who goes through many accounts, the last one many guessers of one account, at a number
 # at which nobody is locked out by a stranger's mischief alone.
 LIMIT_BOTH, LIMIT_SOURCE, LIMIT_ADDRESS = 10, 50, 100
@@ -71,12 +78,7 @@ def _count_try(email: str) -> None:
         f"sign-in:source:{source}": LIMIT_SOURCE,
         f"sign-in:address:{address}": LIMIT_ADDRESS,
     }
-    states = [accounts.hit(db(), key, limit, WINDOW, now=now()) for key, limit in limits.items()]
-    db().commit()
-    exceeded = [state for state in states if state.exceeded]
-    if exceeded:
-        wait = max(state.resets_at for state in exceeded) - now()
-        raise TooManyRequests(retry_after=max(1, int(wait.total_seconds())))
+    count_try(limits)
 
 
 def _show_again(form: SignInForm, problem: tuple[str, str] | None) -> Response:
@@ -90,8 +92,4 @@ def _next_address(target: str, user: User) -> str:
     if is_local(target):
         return target
     roles = {membership.role for membership in user.memberships}
-    if MembershipRole.COORDINATOR in roles:
-        return "/coordinate/"
-    if MembershipRole.MODERATOR in roles:
-        return "/moderate/"
-    return "/research/" if MembershipRole.RESEARCHER in roles else url_for("front.show_front")
+    return next((room for role, room in ROOMS.items() if role in roles), url_for("front.show_front"))

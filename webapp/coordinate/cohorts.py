@@ -97,6 +97,7 @@ def create_cohort(slug: str) -> str | Response | tuple[str, int]:
                 starts_on=form.starts_on.data,
                 ends_on=form.ends_on.data,
                 now=now(),
+                actor=current_user(),
             )
         except ProgramError as error:
             discard_changes()

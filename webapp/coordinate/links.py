@@ -133,7 +133,7 @@ def _write_rows(wave: Wave, issued: Iterable[IssuedInvitation]) -> str:
         locale = contact.locale or wave.cohort.program.default_locale
         partner = _name_of(_find_partner(one.invitation)) or ""
         cells = (contact.name, contact.email, locale, _make_link(one), Role(person.role).value, partner)
-        rows.append(tuple(_disarm(cell) for cell in cells))
+        rows.append(tuple(disarm_cell(cell) for cell in cells))
     rows.sort(key=lambda row: row[0].casefold())
     text = io.StringIO()
     csv.writer(text).writerows((COLUMNS, *rows))
@@ -145,7 +145,7 @@ def _make_link(issued: IssuedInvitation) -> str:
     return url_for("participate.show_welcome", token=issued.token, _external=True)
 
 
-def _disarm(cell: str) -> str:
+def disarm_cell(cell: str) -> str:
     """Return a cell that no spreadsheet takes for a formula; people's names come from files that others wrote."""
     begins = unicodedata.normalize("NFKC", cell).lstrip().startswith(FORMULA_STARTS)
     return f"'{cell}" if begins or cell.startswith(FORMULA_STARTS) else cell
