@@ -37,6 +37,7 @@ ERASED_TABLES = (
     "confidential_response",
     "confidential_respondent",
     "pseudonym_link",
+    "shared_wish",
 )
 
 MIGRATIONS = Path(__file__).resolve().parent / "migrations"

@@ -6,7 +6,17 @@ link key it is noise.
 """
 
 from surveys.models.access import Membership, MembershipRole, RateCounter, User, UserSession
-from surveys.models.addressed import Message
+from surveys.models.addressed import (
+    MediationOutcome,
+    MediationResult,
+    Message,
+    MessageKind,
+    MessageState,
+    Talk,
+    TalkDraw,
+    TrialChoice,
+    TrialDecision,
+)
 from surveys.models.audit import AuditChain, AuditEvent, AuditHead
 from surveys.models.base import Base, new_key
 from surveys.models.confidential import (
@@ -33,7 +43,7 @@ from surveys.models.program import (
     Wave,
 )
 from surveys.models.rights import DataPackage, ErasureReceipt, RetentionKind, RetentionStep
-from surveys.models.shared import Goal
+from surveys.models.shared import Extension, ExtensionWish, Goal
 
 __all__ = [
     "MINIMUM_FLOOR",
@@ -48,12 +58,18 @@ __all__ = [
     "ContactKind",
     "DataPackage",
     "ErasureReceipt",
+    "Extension",
+    "ExtensionWish",
     "Goal",
     "Invitation",
     "LinkKey",
+    "MediationOutcome",
+    "MediationResult",
     "Membership",
     "MembershipRole",
     "Message",
+    "MessageKind",
+    "MessageState",
     "Pair",
     "Participant",
     "Program",
@@ -68,6 +84,10 @@ __all__ = [
     "ResponseState",
     "RetentionKind",
     "RetentionStep",
+    "Talk",
+    "TalkDraw",
+    "TrialChoice",
+    "TrialDecision",
     "User",
     "UserSession",
     "Wave",
