@@ -370,6 +370,7 @@ def test_every_table_is_dealt_with_or_named_as_kept() -> None:
     dealt_with = {
         "confidential_answer", "confidential_comment", "confidential_response", "confidential_respondent",
         "confidential_group", "pseudonym_link", "addressed_message", "shared_goal", "access_session", "access_rate",
+        "addressed_outcome", "addressed_decision", "addressed_draw", "addressed_talk", "shared_wish", "shared_extension",
         "audit_event", "erasure_receipt",
     }  # fmt: skip
     kept = {
