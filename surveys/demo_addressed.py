@@ -66,7 +66,7 @@ def seed_addressed(session: Session, program: Program, *, now: dt.datetime) -> N
         program_contacts.set_program_contact(session, program, kind, name=name, reach=reach)
     trials = _waves(session, program, WaveKind.TC)
     for wave in trials[:-1]:
-        trial.draw_talks(session, wave, now=wave.closes_at, lots=Random(LOTS))
+        trial.draw_talks(session, wave, now=wave.closes_at, lots=Random(LOTS))  # noqa: S311 - the same each time
     for wave in _waves(session, program, WaveKind.T3A)[:1]:
         if wave_state(wave, now) is WaveState.OPEN:
             _write_letters(session, program, wave, now)
