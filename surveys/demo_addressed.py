@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from instruments.model import Role, WaveKind
-from surveys import extensions, messages, program_contacts, trial
+from surveys import extensions, messages, program_contacts, programs, trial
 from surveys.models import (
     Cohort,
     ContactKind,
@@ -46,12 +46,13 @@ LETTERS = (
     (Role.MENTOR, 5, MessageKind.FREE, "Is there a room with a screen that we may use?", MessageState.CLOSED),
 )  # fmt: skip
 # The routine lots of the demo are the same each time.
-LOTS = 7
+LOTS = 2
 
 
 def decide_trial(session: Session, wave: Wave) -> None:
-    """Let the first pairs of a trial check say what they want, while it is open."""
-    if wave.kind is not WaveKind.TC:
+    """Let the first pairs of the first cohort say after the trial what they want, while the wave is open."""
+    first = programs.list_cohorts(session, wave.cohort.program)[0]
+    if wave.kind is not WaveKind.TC or wave.cohort_id != first.id:
         return
     moment = wave.opens_at + dt.timedelta(days=2)
     for role in Role:
