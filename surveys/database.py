@@ -37,6 +37,7 @@ ERASED_TABLES = (
     "confidential_response",
     "confidential_respondent",
     "pseudonym_link",
+    "addressed_decision",
     "shared_wish",
 )
 

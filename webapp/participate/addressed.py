@@ -15,7 +15,7 @@ from surveys.errors import ExtensionError, MessageError, SurveyError, TrialError
 from webapp.access import csrf
 from webapp.database import db, discard_changes, now
 from webapp.errors import status_of, translate_error
-from webapp.participate.views import refuse_foreign_forms
+from webapp.participate.views import overwrite_afterwards, refuse_foreign_forms
 from webapp.participate.visit import Visit, open_visit
 from webapp.participate.words import CHOICES, MESSAGES, RESULTS
 
@@ -74,11 +74,10 @@ def decide_trial(token: str) -> AnyResponse:
         chosen = trial.decide_trial(db(), visit.invitation, choice, text, now=now())
     except (MessageError, TrialError) as error:
         return _show_decision(visit, error=error, choice=choice, text=text)
-    return make_response(
-        render_template(
-            "participate/decided.html", visit=visit, words=CHOICES[chosen], text=messages.check_text(text)
-        )
+    page = render_template(
+        "participate/decided.html", visit=visit, words=CHOICES[chosen], text=messages.check_text(text)
     )
+    return overwrite_afterwards(make_response(page))
 
 
 @blueprint.get("/<token>/extension")
