@@ -95,7 +95,8 @@ def wish_extension(token: str) -> AnyResponse:
         agreed = extensions.wish_extension(db(), visit.invitation, wish, now=now())
     except ExtensionError as error:
         return _show_extension(visit, error=error)
-    return make_response(render_template("participate/wished.html", visit=visit, wish=wish, agreed_on=agreed))
+    page = render_template("participate/wished.html", visit=visit, wish=wish, agreed_on=agreed)
+    return overwrite_afterwards(make_response(page))
 
 
 def _open(token: str) -> Visit:
