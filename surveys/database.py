@@ -38,6 +38,8 @@ ERASED_TABLES = (
     "confidential_respondent",
     "confidential_theme_support",
     "pseudonym_link",
+    "addressed_decision",
+    "shared_wish",
 )
 
 MIGRATIONS = Path(__file__).resolve().parent / "migrations"

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from instruments.answers import AnswerValue
 from instruments.model import Form, Instrument, Item, Missing, Role, WaveKind
-from surveys import demo_comments, invitations, programs, responses, waves
+from surveys import demo_addressed, demo_comments, invitations, programs, responses, waves
 from surveys.models.program import Cohort, Pair, Participant, Program, Wave
 from surveys.pseudonyms import Pseudonyms
 
@@ -164,6 +164,7 @@ def seed_demo(
         if occasion.after_days is None:
             tokens = {**left, **tokens}
         else:
+            demo_addressed.decide_trial(session, wave)
             waves.close_wave(session, wave, now=wave.closes_at)
             session.flush()
             freeze(wave, wave.closes_at)
@@ -177,6 +178,7 @@ def seed_demo(
             people,
             now,
         )
+    demo_addressed.seed_addressed(session, program, now=now)
     return Demo(program, *(tokens[link] for link in READY_LINKS))
 
 

@@ -267,6 +267,102 @@ class ReportingLineError(SurveyError):
     )
 
 
+class MessageError(CodedError):
+    """A message to the coordinator that cannot be sent, or moved on, like this."""
+
+    sentences: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "kind": (
+            N_("It is not said what the message is about."),
+            N_("Please choose one of the answers shown."),
+        ),
+        "empty": (
+            N_("The message has no text."),
+            N_("Please write at least a few words."),
+        ),
+        "long": (
+            N_("The message is %(length)d characters long; %(longest)d are allowed."),
+            N_("Please shorten it, or send it in two parts."),
+        ),
+        "too_many": (
+            N_("So many messages were sent today that this one was not."),
+            N_("Please write again tomorrow, or talk to the coordinator."),
+        ),
+        "state": (
+            N_("This message cannot be moved on like this."),
+            N_("Load the page again: somebody may have seen to it meanwhile."),
+        ),
+        "not_found": (
+            N_("This message is no longer there."),
+            N_("Load the page again."),
+        ),
+    }
+
+
+class TrialError(CodedError):
+    """A decision after the trial period, or a list of talks, that cannot be made like this."""
+
+    sentences: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "choice": (
+            N_("Nothing was chosen."),
+            N_("Please choose one of the answers shown."),
+        ),
+        "not_offered": (
+            N_("Here nothing is to be decided."),
+            N_("You need not do anything."),
+        ),
+        "over": (
+            N_("The time to decide is over, so nothing was saved."),
+            N_("You can still write to your coordinator."),
+        ),
+        "not_over": (
+            N_("Participants can still decide, so the list cannot be drawn up yet."),
+            N_("Come back once the trial check is closed."),
+        ),
+        "not_found": (
+            N_("This talk is no longer on the list."),
+            N_("Load the page again."),
+        ),
+    }
+
+
+class ExtensionError(CodedError):
+    """A wish to go on together that cannot be kept like this."""
+
+    sentences: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "choice": (
+            N_("Nothing was chosen."),
+            N_("Please choose one of the answers shown."),
+        ),
+        "not_offered": (
+            N_("Here nobody is asked whether to go on."),
+            N_("You need not do anything."),
+        ),
+        "over": (
+            N_("The time to say so is over, so nothing was saved."),
+            N_("You can still write to your coordinator."),
+        ),
+    }
+
+
+class RematchError(CodedError):
+    """A pair that cannot be ended, or two people who cannot be matched anew, like this."""
+
+    sentences: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "ended": (
+            N_("This pair has already ended, on %(day)s."),
+            N_("You need not do anything."),
+        ),
+        "future": (
+            N_("The day %(day)s is still to come."),
+            N_("Enter the day of the last meeting, today at the latest."),
+        ),
+        "met_before": (
+            N_("These two people have already been a pair in this cohort."),
+            N_("Please match them with someone else."),
+        ),
+    }
+
+
 class PseudonymKeyError(CodedError):
     """The link key is unusable, or is not the key with which the existing links were made."""
 

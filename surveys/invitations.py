@@ -21,7 +21,8 @@ from surveys.waves import WaveState, ended_at, instrument_of, lock_wave, wave_st
 # answers (`surveys.retention`), the pages open on which they can take them along or have them erased.
 LINK_GRACE = timedelta(days=90)
 
-# What is asked after a pair has stopped meeting; the other waves speak of meetings that still take place.
+# What is asked after a pair has stopped meeting; the other waves speak of meetings that still take place. Whoever was matched
+# anew is asked about the new pair only: the questions mean one partner, and the end of a trial is not the end of a programme.
 AFTER_THE_END = frozenset({WaveKind.T3A, WaveKind.T3B, WaveKind.T4})
 
 
@@ -51,7 +52,8 @@ def issue_invitations(
     """Invite everybody who has no link to this wave yet; the first call freezes the floor that people are promised.
 
     Left out are people who no longer want to be asked, whose address was destroyed, to whose role the wave has no questions,
-    and pairs that stopped meeting before the wave, unless it asks about the time after.
+    and pairs that stopped meeting before the wave, unless it asks about the time after: that wave still asks the partners of
+    an ended pair who were not matched anew.
     """
     moment = as_utc(now)
     lock_wave(session, wave)
@@ -110,6 +112,19 @@ def check_invitation(invitation: Invitation, now: datetime) -> None:
     own_end = invitation.expires_at is not None and moment >= invitation.expires_at
     if own_end or moment >= ended_at(invitation.wave) + LINK_GRACE:
         raise InvitationError("expired")
+
+
+def hold_invitation(session: Session, invitation: Invitation, *, now: datetime) -> WaveState:
+    """Read an invitation and its wave afresh, hold both as they are, and say whether the wave is open; raises InvitationError.
+
+    For what is written through a link besides answers: a message may be sent whatever the wave's state, a decision may not.
+    """
+    moment = as_utc(now)
+    # First the wave, then the invitation, as everywhere: two that lock in opposite order would wait for each other forever.
+    lock_wave(session, invitation.wave, shared=True)
+    session.refresh(invitation, ["revoked_at", "expires_at"], with_for_update={"read": True})
+    check_invitation(invitation, moment)
+    return wave_state(invitation.wave, moment)
 
 
 def reissue_invitation(
@@ -173,12 +188,27 @@ def _eligible(session: Session, wave: Wave, folders: Sequence[Path]) -> list[tup
     )
     if wave.kind not in AFTER_THE_END:
         statement = statement.where(or_(Pair.ended_on.is_(None), Pair.ended_on >= wave.opens_at.date()))
+    pairs = session.scalars(statement).all()
     return [
         (pair, person)
-        for pair in session.scalars(statement)
+        for pair in pairs
         for person in (pair.mentor, pair.mentee)
-        if person.role in roles and person.contact is not None and person.surveys_ended_on is None
+        if person.role in roles
+        and person.contact is not None
+        and person.surveys_ended_on is None
+        and not _is_matched_anew(person, pair, pairs)
     ]
+
+
+def _is_matched_anew(person: Participant, ended: Pair, pairs: Sequence[Pair]) -> bool:
+    """Whether a person of an ended pair has begun another one since; a second pair that ran beside it does not count."""
+    if ended.ended_on is None:
+        return False
+    return any(
+        pair.id != ended.id and pair.started_on is not None and pair.started_on >= ended.ended_on
+        for pair in pairs
+        if person.id in {pair.mentor_id, pair.mentee_id}
+    )
 
 
 def _issue(

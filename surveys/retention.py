@@ -10,18 +10,21 @@ from dataclasses import asdict, dataclass, fields
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
-from sqlalchemy import CursorResult, Delete, Select, delete, func, select
+from sqlalchemy import CursorResult, Delete, Select, delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from instruments.model import WaveKind
 from surveys.audit import KEPT_MONTHS, AuditAction, months_before, record_event
 from surveys.database import as_utc
 from surveys.errors import RetentionError
+from surveys.extensions import WISH_LIFE
 from surveys.models import (
     BreakGlassRequest,
     Cohort,
     Comment,
     ErasureReceipt,
+    Extension,
+    ExtensionWish,
     Goal,
     Message,
     Pair,
@@ -34,7 +37,10 @@ from surveys.models import (
     Response,
     RetentionKind,
     RetentionStep,
+    Talk,
+    TalkDraw,
     Theme,
+    TrialDecision,
     UserSession,
     Wave,
 )
@@ -149,6 +155,7 @@ def apply_retention(
         counts[kind] = _Shredder(session, program, pseudonyms, due, dry_run).delete(kind)
         if not dry_run:
             _note(session, program, kind, due, now)
+    counts[RetentionKind.GOALS] += _delete_stale_wishes(session, clocks, policy, moment, dry_run)
     undated = tuple(sorted(c.name for c, clock in clocks.items() if _is_undated(session, c, clock, moment)))
     return ProgramRetention(program.slug, counts, undated)
 
@@ -246,11 +253,16 @@ class _Shredder:
     def _goals(self) -> int:
         """Delete what the pairs shared."""
         pairs = select(Pair.id).where(Pair.cohort_id.in_(self.due))
-        return self._remove(delete(Goal).where(Goal.pair_id.in_(pairs)))
+        agreed = self._remove(delete(Extension).where(Extension.pair_id.in_(pairs)))
+        return agreed + self._remove(delete(Goal).where(Goal.pair_id.in_(pairs)))
 
     def _messages(self) -> int:
-        """Delete what people wrote to the coordinator."""
-        return self._remove(delete(Message).where(Message.participant_id.in_(self._people())))
+        """Delete what people wrote to the coordinator, how mediations ended, and what followed from trials."""
+        waves = self._waves()
+        n_deleted = self._remove(delete(TrialDecision).where(TrialDecision.wave_id.in_(waves)))
+        n_deleted += self._remove(delete(Talk).where(Talk.wave_id.in_(waves)))
+        n_deleted += self._remove(delete(TalkDraw).where(TalkDraw.wave_id.in_(waves)))
+        return n_deleted + self._remove(delete(Message).where(Message.participant_id.in_(self._people())))
 
     def _waves(self) -> Select[str]:
         """The waves of the cohorts that are due."""
@@ -268,6 +280,21 @@ class _Shredder:
     def _remove(self, statement: Delete) -> int:
         """Delete rows, or count them."""
         return _remove(self.session, statement, self.dry_run)
+
+
+def _delete_stale_wishes(
+    session: Session, clocks: Mapping[Cohort, _Clock], policy: RetentionPolicy, now: datetime, dry_run: bool
+) -> int:
+    """Delete wishes to go on that were not shared in time: so many days after the pair's last one, or after the last questionnaire."""
+    cutoff = now - min(WISH_LIFE, timedelta(days=policy.goals_days))
+    over = [
+        c.id for c, clock in clocks.items() if clock.pairs_over is not None and clock.pairs_over <= cutoff
+    ]
+    stale = select(Pair.id).where(
+        Pair.cohort_id.in_([cohort.id for cohort in clocks]),
+        or_(Pair.ended_on < cutoff.date(), Pair.cohort_id.in_(over)),
+    )
+    return _remove(session, delete(ExtensionWish).where(ExtensionWish.pair_id.in_(stale)), dry_run)
 
 
 def _read_clocks(session: Session, program: Program, now: datetime) -> dict[Cohort, _Clock]:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from surveys.audit import AuditAction, record_event
 from surveys.database import as_utc
 from surveys.errors import ResponseError
-from surveys.models import Answer, Comment, Invitation, Participant, Respondent, Response
+from surveys.models import Answer, Comment, ExtensionWish, Invitation, Participant, Respondent, Response
 from surveys.pseudonyms import Pseudonyms
 from surveys.retention import link_destroyed_on
 from surveys.rights import ReceiptCounts, issue_receipt
@@ -70,6 +70,8 @@ def withdraw_from_surveys(
         # What the database deleted along with it must not be read from memory any more.
         session.flush()
         session.expire_all()
+    # A wish to go on was nobody's but theirs; what they wrote to the coordinator has been read, and is kept as long as was said.
+    session.execute(delete(ExtensionWish).where(ExtensionWish.participant_id == participant.id))
     if participant.surveys_ended_on is None:
         participant.surveys_ended_on = moment.date()
         record_event(session, AuditAction.SURVEYS_ENDED, now=now, program=participant.program)

@@ -13,6 +13,7 @@ BLUEPRINTS = (
     "webapp.front",
     "webapp.account.views",
     "webapp.participate.views",
+    "webapp.participate.addressed",
     "webapp.participate.receipts",
     "webapp.coordinate.views",
     "webapp.moderate.views",

@@ -13,8 +13,6 @@ from typing import Any
 from instruments.catalog import get_instrument, latest_version
 from surveys import accounts, demo, releases
 from surveys.database import make_engine, make_session_factory, upgrade
-from surveys.models import ContactKind
-from surveys.program_contacts import set_program_contact
 from surveys.pseudonyms import Pseudonyms
 from webapp.config import Settings
 from webapp.keys import complete_settings
@@ -26,12 +24,6 @@ PEOPLE = (
     ("researcher@example.org", "Rafael Researcher", "researcher"),
     ("moderator@example.org", "Mira Moderator", "moderator"),
     ("overseer@example.org", "Olga Overseer", "overseer"),
-)
-CONTACTS = (
-    (ContactKind.NEUTRAL, "Staff counselling", "extension 4400, or the door beside the library"),
-    (ContactKind.EXTERNAL, "Employee helpline", "0800 555 0100, day and night"),
-    (ContactKind.SAFEGUARDING, "Sana Safeguard", "extension 4711, in person wherever possible"),
-    (ContactKind.MODERATOR, "Mira Moderator", "moderator@example.org"),
 )
 
 
@@ -98,8 +90,6 @@ def _seed(settings: Settings, progress: Progress) -> dict[str, str]:
             for email, name, role in PEOPLE:
                 person = accounts.add_user(session, email=email, name=name, password=passwords[role], now=now)
                 accounts.add_membership(session, person, seeded.program, role, now=now)
-            for kind, name, reach in CONTACTS:
-                set_program_contact(session, seeded.program, kind, name=name, reach=reach, now=now)
     finally:
         engine.dispose()
     return {"mentor": seeded.mentor_token, "mentee": seeded.mentee_token, "ends": ends, **passwords}

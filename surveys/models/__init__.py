@@ -6,7 +6,17 @@ link key it is noise.
 """
 
 from surveys.models.access import Membership, MembershipRole, Pledge, RateCounter, User, UserSession
-from surveys.models.addressed import Message
+from surveys.models.addressed import (
+    MediationOutcome,
+    MediationResult,
+    Message,
+    MessageKind,
+    MessageState,
+    Talk,
+    TalkDraw,
+    TrialChoice,
+    TrialDecision,
+)
 from surveys.models.audit import AuditChain, AuditEvent, AuditHead
 from surveys.models.base import Base, new_key
 from surveys.models.break_glass import BreakGlassRequest, GlassDecision, GlassGround
@@ -37,7 +47,7 @@ from surveys.models.program import (
     WaveThemes,
 )
 from surveys.models.rights import DataPackage, ErasureReceipt, RetentionKind, RetentionStep
-from surveys.models.shared import Goal
+from surveys.models.shared import Extension, ExtensionWish, Goal
 
 __all__ = [
     "MINIMUM_FLOOR",
@@ -53,14 +63,20 @@ __all__ = [
     "ContactKind",
     "DataPackage",
     "ErasureReceipt",
+    "Extension",
+    "ExtensionWish",
     "GlassDecision",
     "GlassGround",
     "Goal",
     "Invitation",
     "LinkKey",
+    "MediationOutcome",
+    "MediationResult",
     "Membership",
     "MembershipRole",
     "Message",
+    "MessageKind",
+    "MessageState",
     "Pair",
     "Participant",
     "Pledge",
@@ -76,8 +92,12 @@ __all__ = [
     "ResponseState",
     "RetentionKind",
     "RetentionStep",
+    "Talk",
+    "TalkDraw",
     "Theme",
     "ThemeSupport",
+    "TrialChoice",
+    "TrialDecision",
     "User",
     "UserSession",
     "Wave",

@@ -20,6 +20,7 @@ from surveys import (
     program_contacts,
     programs,
     releases,
+    rematching,
     retention,
     rosters,
     waves,
@@ -143,6 +144,13 @@ WAYS: Mapping[AuditAction, Callable[[Stage], object]] = {
     ),
     AuditAction.ROSTER_IMPORTED: import_pair,
     AuditAction.REPORTING_LINE_ALLOWED: allow_line,
+    AuditAction.PAIR_ENDED: lambda s: rematching.end_match(
+        s.session, s.world.pairs[0], ended_on=s.now.date(), now=s.now
+    ),
+    AuditAction.PAIR_MATCHED: lambda s: rematching.match_anew(
+        s.session, s.world.cohort, mentor_id=s.world.pairs[0].mentor_id, mentee_id=s.world.pairs[1].mentee_id,
+        started_on=s.now.date(), reporting_line="none", now=s.now,
+    ),
     AuditAction.WAVE_SCHEDULED: open_early,
     AuditAction.WAVE_OPENED: open_early,
     AuditAction.WAVE_CLOSED: Stage.close,
@@ -186,6 +194,9 @@ WAYS: Mapping[AuditAction, Callable[[Stage], object]] = {
 ELSEWHERE: Mapping[AuditAction, str] = {
     AuditAction.SIGN_IN_STOPPED: "tests/webapp/test_log_coverage.py",
     AuditAction.LOG_PRUNED: "tests/surveys/test_audit.py",
+    AuditAction.MESSAGE_MOVED: "tests/surveys/test_messages.py",
+    AuditAction.TALKS_DRAWN: "tests/surveys/test_trial.py",
+    AuditAction.TALK_HELD: "tests/webapp/test_log_coverage.py",
     AuditAction.PLEDGE_SIGNED: "tests/surveys/test_themes.py",
     AuditAction.COMMENT_PASSED_ON: "tests/surveys/test_themes.py",
     AuditAction.THEMES_PUBLISHED: "tests/surveys/test_themes.py",

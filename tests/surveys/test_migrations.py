@@ -7,13 +7,13 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Engine, column, insert, inspect, select, table, text
+from sqlalchemy import JSON, Engine, column, insert, inspect, select, table, text
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import Session
 
 from surveys import audit, database
 from surveys.database import UTCDateTime, make_engine, schema_state, upgrade
-from surveys.models import AuditChain, AuditEvent, Base
+from surveys.models import AuditChain, AuditEvent, Base, Message
 
 
 def differences(engine: Engine) -> list[object]:
@@ -151,6 +151,45 @@ def test_entries_of_a_log_without_a_chain_are_chained_in_the_order_of_time(empty
             assert all(report.problem is None for report in audit.verify_log(session))
         with pytest.raises(DatabaseError, match="append-only"), engine.begin() as connection:
             connection.execute(text("UPDATE audit_event SET actor = 'nobody'"))
+    finally:
+        engine.dispose()
+
+
+def test_messages_written_before_they_had_a_state_are_kept_and_open(empty_database_url: str) -> None:
+    engine = make_engine(empty_database_url)
+    sent = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
+    program = table(
+        "program", *map(column, ("id", "slug", "name", "organisation", "floor", "default_locale"))
+    )
+    program.append_column(column("picks", JSON()))
+    person = table("participant", *map(column, ("id", "program_id", "role")))
+    old = table("addressed_message", *map(column, ("id", "program_id", "participant_id", "kind", "body")))
+    old.append_column(column("sent_at", UTCDateTime()))
+    row = {"program_id": "p" * 32, "participant_id": "m" * 32, "sent_at": sent}
+    try:
+        upgrade_to(engine, "0004")
+        with engine.begin() as connection:
+            about = {
+                "slug": "s",
+                "name": "S",
+                "organisation": "O",
+                "floor": 5,
+                "default_locale": "en",
+                "picks": {},
+            }
+            connection.execute(insert(program).values(id="p" * 32, **about))
+            connection.execute(insert(person).values(id="m" * 32, program_id="p" * 32, role="mentor"))
+            for key, kind in (("a", "contact"), ("b", "something")):
+                connection.execute(insert(old).values(id=key * 32, kind=kind, body=f"words {key}", **row))
+
+        upgrade(engine)
+
+        with Session(engine) as session:
+            kept = session.scalars(select(Message).order_by(Message.id)).all()
+            assert [(one.kind.value, one.body, one.state.value, one.sent_at) for one in kept] == [
+                ("contact", "words a", "open", sent),
+                ("free", "words b", "open", sent),
+            ]
     finally:
         engine.dispose()
 

@@ -21,7 +21,10 @@ from surveys.models import (
     Base,
     Comment,
     ErasureReceipt,
+    Extension,
+    ExtensionWish,
     Goal,
+    MediationOutcome,
     Message,
     PseudonymLink,
     PublishedGroup,
@@ -31,6 +34,9 @@ from surveys.models import (
     Response,
     RetentionKind,
     RetentionStep,
+    Talk,
+    TalkDraw,
+    TrialDecision,
     Wave,
 )
 from surveys.pseudonyms import Pseudonyms
@@ -344,6 +350,34 @@ class TestPolicy:
         assert RetentionPolicy() == RetentionPolicy(90, 90, 12, 24, 12, 12)
 
 
+def test_what_followed_from_messages_and_trials_goes_with_them(ended: Any) -> None:
+    session, pair, wave = ended.session, ended.pairs[0], ended.wave
+    message = session.scalars(select(Message)).one()
+    decision = {"wave_id": wave.id, "pair_id": pair.id, "participant_id": pair.mentor_id}
+    session.add_all(
+        [
+            MediationOutcome(message_id=message.id, result="partly", counted=False),
+            TrialDecision(**decision, choice="talk", body="", decided_on=ended.now.date()),
+            Talk(wave_id=wave.id, pair_id=pair.id),
+            TalkDraw(wave_id=wave.id, drawn_on=ended.now.date()),
+            Extension(pair_id=pair.id, agreed_on=ended.now.date()),
+            ExtensionWish(pair_id=ended.pairs[1].id, participant_id=ended.pairs[1].mentor_id),
+        ]
+    )
+    session.commit()
+    tables = (MediationOutcome, TrialDecision, Talk, TalkDraw, Extension, ExtensionWish)
+
+    run(ended, after(ended, days=29))
+    assert count(session, *tables) == [1, 1, 1, 1, 1, 1]
+    # A wish that stayed alone goes first; the agreement goes with the goals, everything addressed with the messages.
+    run(ended, after(ended, days=30))
+    assert count(session, *tables) == [1, 1, 1, 1, 1, 0]
+    run(ended, after(ended, days=90))
+    assert count(session, *tables) == [1, 1, 1, 1, 0, 0]
+    run(ended, after(ended, months=12))
+    assert count(session, *tables) == [0] * 6
+
+
 def test_sign_ins_attempts_and_receipts_go_after_their_time(session: Session, now: datetime) -> None:
     for months in (13, 11):
         moment = audit.months_before(now, months)
@@ -370,6 +404,7 @@ def test_every_table_is_dealt_with_or_named_as_kept() -> None:
     dealt_with = {
         "confidential_answer", "confidential_comment", "confidential_response", "confidential_respondent",
         "confidential_group", "pseudonym_link", "addressed_message", "shared_goal", "access_session", "access_rate",
+        "addressed_outcome", "addressed_decision", "addressed_draw", "addressed_talk", "shared_wish", "shared_extension",
         "audit_event", "erasure_receipt", "confidential_theme", "confidential_theme_support", "break_glass_request",
     }  # fmt: skip
     kept = {

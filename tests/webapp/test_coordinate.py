@@ -278,8 +278,9 @@ def table(page: str, name: str) -> list[list[str]]:
 
 def addresses(app: Flask, world: World) -> list[tuple[str, str]]:
     """Method and address of everything in the blueprint, filled with keys that exist."""
-    with app.app_context():
-        invitation = "0" * 32
+    invitation = letter = "0" * 32
+    with app.extensions["viceversa.database"].readers() as session:
+        pair = session.scalars(select(Pair.id).where(Pair.cohort_id == world.cohorts["East"])).first()
     found = []
     for rule in app.url_map.iter_rules():
         if rule.endpoint.startswith("coordinate."):
@@ -289,7 +290,11 @@ def addresses(app: Flask, world: World) -> list[tuple[str, str]]:
                 .replace("<cohort_id>", world.cohorts["East"])
                 .replace("<wave_id>", world.waves["North T2" if "results" in str(rule) else "East TC"])
                 .replace("<invitation_id>", invitation)
+                .replace("<pair_id>", pair or "")
+                .replace("<message_id>", letter)
+                .replace("<talk_id>", letter)
             )
+            assert "<" not in address
             found += [(method, address) for method in sorted({"GET", "POST"} & (rule.methods or set()))]
     return found
 

@@ -10,9 +10,10 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from surveys import programs, waves
+from instruments.catalog import get_instrument
+from surveys import invitations, messages, programs, trial, waves
 from surveys.audit import AuditAction
-from surveys.models import AuditEvent, Cohort, Invitation, Program, User, Wave
+from surveys.models import AuditEvent, Cohort, Invitation, Message, Pair, Program, Talk, User, Wave, new_key
 from webapp.account.views import LIMIT_BOTH
 
 ROOMS = ("coordinate", "research")
@@ -58,6 +59,21 @@ class Desk:
             }
             programs.add_pair(session, cohort, **people, now=self.clock())
 
+    def trial(self, *, drawn: bool) -> str:
+        """A trial check that is over, in which one of the pair asked for a talk."""
+        past = self.clock() - timedelta(days=20)
+        with self.write() as session:
+            cohort = session.get_one(Cohort, self.cohort("open"))
+            instrument = get_instrument("core-battery", "0.1.0")
+            wave = waves.schedule_wave(
+                session, cohort, "TC", instrument, opens_at=past, closes_at=past + timedelta(days=9), now=past
+            )
+            issued = invitations.issue_invitations(session, wave, now=past)
+            trial.decide_trial(session, issued[0].invitation, "talk", now=past)
+            if drawn:
+                trial.draw_talks(session, wave, now=self.clock())
+            return wave.id
+
     def close(self, name: str) -> None:
         with self.write() as session:
             waves.close_wave(session, session.get_one(Wave, self.wave(name)), now=self.clock())
@@ -87,6 +103,44 @@ def download_package(desk: Desk) -> tuple[str, dict]:
     return "package", {"purpose": "A test"}
 
 
+def end_pair(desk: Desk) -> tuple[str, dict]:
+    with desk.write() as session:
+        pair = session.scalars(select(Pair.id).where(Pair.cohort_id == desk.cohort("open"))).one()
+    return f"cohorts/{desk.cohort('open')}/pairs/{pair}/end", {"ended_on": f"{desk.clock():%Y-%m-%d}"}
+
+
+def match_anew(desk: Desk) -> tuple[str, dict]:
+    desk.add_pair("open")
+    with desk.write() as session:
+        pairs = session.scalars(select(Pair).where(Pair.cohort_id == desk.cohort("open"))).all()
+        people = {"mentor": pairs[0].mentor_id, "mentee": pairs[1].mentee_id}
+    day = f"{desk.clock():%Y-%m-%d}"
+    path = f"cohorts/{desk.cohort('open')}/pairs/new"
+    return path, {**people, "started_on": day, "reporting_line": "none"}
+
+
+def move_message(desk: Desk) -> tuple[str, dict]:
+    with desk.write() as session:
+        invitation = session.get_one(Invitation, desk.invitation("open"))
+        messages.send_message(
+            session, invitation, "contact", "Call me.", form_key=new_key(), now=desk.clock()
+        )
+        message = session.scalars(select(Message.id)).one()
+    return f"messages/{message}/move", {"state": "closed"}
+
+
+def draw_talks(desk: Desk) -> tuple[str, dict]:
+    return f"waves/{desk.trial(drawn=False)}/talks", {}
+
+
+def hold_talk(desk: Desk) -> tuple[str, dict]:
+    """The entry is talk.held: nothing else is written by this route."""
+    desk.trial(drawn=True)
+    with desk.write() as session:
+        talk = session.scalars(select(Talk.id)).first()
+    return f"talks/{talk}/held", {}
+
+
 WAYS: Mapping[str, Callable[[Desk], tuple[str, dict]]] = {
     "coordinate.create_cohort": create_cohort,
     "coordinate.import_roster": import_roster,
@@ -98,6 +152,11 @@ WAYS: Mapping[str, Callable[[Desk], tuple[str, dict]]] = {
         f"waves/{desk.wave('open')}/links/{desk.invitation('open')}/replace",
         {},
     ),
+    "coordinate.end_pair": end_pair,
+    "coordinate.match_anew": match_anew,
+    "coordinate.move_message": move_message,
+    "coordinate.draw_talks": draw_talks,
+    "coordinate.hold_talk": hold_talk,
     "research.download_package": download_package,
 }
 

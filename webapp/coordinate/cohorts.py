@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response
 from instruments.catalog import get_instrument
 from instruments.errors import InstrumentError
 from instruments.model import Instrument
-from surveys import programs, rosters, waves
+from surveys import messages, programs, rosters, waves
 from surveys.errors import ProgramError
 from surveys.models import Cohort, MembershipRole, Program, Release, Wave
 from webapp.access import current_user, programs_of
@@ -79,6 +79,7 @@ def show_program(slug: str) -> str:
         program=program,
         lines=lines,
         instrument=_find_instrument(program),
+        n_waiting=messages.count_open(db(), program),
         can_compare=any(wave.frozen for line in lines for wave in line.waves),
         kinds=KINDS,
         states=STATES,

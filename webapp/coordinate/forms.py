@@ -7,7 +7,7 @@ from typing import Any
 from flask import current_app
 from flask_wtf import FlaskForm
 from flask_wtf.file import FileField, FileRequired
-from wtforms.fields import DateField, DateTimeLocalField, SelectChoice, SelectField, StringField
+from wtforms.fields import BooleanField, DateField, DateTimeLocalField, SelectChoice, SelectField, StringField
 from wtforms.form import BaseForm
 from wtforms.validators import InputRequired, Length, Optional, ValidationError
 
@@ -89,6 +89,22 @@ class RosterForm(FlaskForm):
     """A file with pairs."""
 
     file = FileField(lazy("File with the pairs"), [FileRequired(lazy("Please choose a file."))])
+
+
+class EndForm(FlaskForm):
+    """The end of a pair; there is no field for a reason."""
+
+    ended_on = DayField(lazy("Day of the last meeting"), [InputRequired(lazy("Please enter the day."))])
+
+
+class MatchForm(FlaskForm):
+    """A new pair of people who are in the cohort already."""
+
+    mentor = ChoiceField(lazy("Mentor (junior)"), [InputRequired(NOT_OFFERED)])
+    mentee = ChoiceField(lazy("Mentee (senior)"), [InputRequired(NOT_OFFERED)])
+    started_on = DayField(lazy("First day"), [InputRequired(lazy("Please enter the first day."))])
+    reporting_line = ChoiceField(lazy("Does one of them report to the other?"), [InputRequired(NOT_OFFERED)])
+    allow = BooleanField(lazy("We know of the reporting line, and match them all the same"))
 
 
 class CompareForm(FlaskForm):

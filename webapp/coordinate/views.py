@@ -6,7 +6,7 @@ from scoring.disclosure import SENSITIVE_FLOOR
 from scoring.gates import minimum_for
 from surveys.models import MembershipRole
 from webapp.access import membership_required
-from webapp.coordinate import cohorts, links, results, themes, waves
+from webapp.coordinate import cohorts, links, messages, pairs, results, themes, waves
 
 blueprint = Blueprint("coordinate", __name__, url_prefix="/coordinate")
 
@@ -18,6 +18,8 @@ ADDRESSES = (
     ("/<slug>/cohorts/new", cohorts.create_cohort, "GET POST"),
     ("/<slug>/cohorts/<cohort_id>/", cohorts.show_cohort, "GET"),
     ("/<slug>/cohorts/<cohort_id>/roster", cohorts.import_roster, "GET POST"),
+    ("/<slug>/cohorts/<cohort_id>/pairs/new", pairs.match_anew, "GET POST"),
+    ("/<slug>/cohorts/<cohort_id>/pairs/<pair_id>/end", pairs.end_pair, "GET POST"),
     ("/<slug>/cohorts/<cohort_id>/waves/new", waves.schedule_wave, "GET POST"),
     ("/<slug>/waves/<wave_id>/", waves.show_wave, "GET"),
     ("/<slug>/waves/<wave_id>/open", waves.open_wave, "POST"),
@@ -27,6 +29,11 @@ ADDRESSES = (
     ("/<slug>/waves/<wave_id>/links/<invitation_id>/replace", links.replace_link, "POST"),
     ("/<slug>/waves/<wave_id>/results", results.show_results, "GET"),
     ("/<slug>/waves/<wave_id>/themes", themes.show_themes, "GET"),
+    ("/<slug>/messages", messages.list_messages, "GET"),
+    ("/<slug>/messages/<message_id>/move", messages.move_message, "POST"),
+    ("/<slug>/talks", messages.list_talks, "GET"),
+    ("/<slug>/talks/<talk_id>/held", messages.hold_talk, "POST"),
+    ("/<slug>/waves/<wave_id>/talks", messages.draw_talks, "POST"),
     ("/<slug>/compare", results.compare_cohorts, "GET"),
     ("/<slug>/compare.svg", results.draw_comparison, "GET"),
 )

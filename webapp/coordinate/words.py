@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from instruments.errors import N_
 from instruments.model import Role, WaveKind
+from surveys.models import MessageKind, MessageState, ReportingLine
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,33 @@ PERSON: Mapping[str, str] = {Role.MENTOR: N_("Mentor (junior)"), Role.MENTEE: N_
 
 GROUP: Mapping[str, str] = {Role.MENTOR: N_("Mentors"), Role.MENTEE: N_("Mentees")}
 
+MESSAGES: Mapping[MessageKind, str] = {
+    MessageKind.CONTACT: N_("Please contact me"),
+    MessageKind.MEDIATION: N_("Please mediate between my partner and me"),
+    MessageKind.LEAVING: N_("I want to leave the programme"),
+    MessageKind.FREE: N_("Message"),
+    MessageKind.TRIAL_HELP: N_("After the trial: continue, with some help"),
+    MessageKind.TRIAL_END: N_("After the trial: end it kindly"),
+    MessageKind.TRIAL_TALK: N_("After the trial: I want to talk first"),
+}
+
+PROGRESS: Mapping[MessageState, str] = {
+    MessageState.OPEN: N_("new"),
+    MessageState.IN_PROGRESS: N_("in progress"),
+    MessageState.CLOSED: N_("done"),
+}
+
+MOVES: Mapping[MessageState, str] = {
+    MessageState.IN_PROGRESS: N_("Mark as in progress"),
+    MessageState.CLOSED: N_("Mark as done"),
+}
+
+LINES: Mapping[ReportingLine, str] = {
+    ReportingLine.NONE: N_("No: neither reports to the other"),
+    ReportingLine.INDIRECT: N_("Yes, in an indirect or dotted line"),
+    ReportingLine.DIRECT: N_("Yes, directly"),
+}
+
 NOT_SHOWN = N_("not shown")
 
 # Said once an action is done; the address of the next page carries the key, never a text.
@@ -81,6 +109,11 @@ DONE: Mapping[str, str] = {
     ),
     "opened": N_("The wave is open. Everybody with a link can answer now."),
     "closed": N_("The wave is closed and its results are frozen."),
+    "moved": N_("Noted."),
+    "drawn": N_("The list of talks is drawn up. It stays as it is."),
+    "held": N_("Noted: the talk was held."),
+    "pair_ended": N_("The pair has ended. Both can be matched anew."),
+    "pair_matched": N_("The pair is matched. Issue its links in the waves that are still to come."),
     "nobody_new": N_(
         "Everybody who can be asked has a link already. To replace a lost link, use the list of people."
     ),

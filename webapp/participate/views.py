@@ -189,7 +189,7 @@ def withdraw_answers(token: str) -> AnyResponse:
             responses.withdraw_response(db(), visit.invitation, pseudonyms=pseudonyms(), now=now())
         except WaveNotOpenError as error:
             return _refuse(visit, error, {})
-    return _overwrite_afterwards(_to_welcome(visit))
+    return overwrite_afterwards(_to_welcome(visit))
 
 
 @blueprint.post("/<token>/leave")
@@ -208,10 +208,10 @@ def leave_surveys(token: str) -> AnyResponse:
     page = render_template(
         "participate/left.html", visit=visit, erased=erased, counted=counted, packages=packages
     )
-    return _overwrite_afterwards(make_response(page))
+    return overwrite_afterwards(make_response(page))
 
 
-def _overwrite_afterwards(answer: AnyResponse) -> AnyResponse:
+def overwrite_afterwards(answer: AnyResponse) -> AnyResponse:
     """Once the answer is on its way, and the erasure committed, let nothing of it stay beside the database."""
     answer.call_on_close(partial(overwrite_deleted, engine()))
     return answer

@@ -10,8 +10,8 @@ from functools import cached_property
 from flask import current_app
 
 from instruments.answers import AnswerValue
-from instruments.model import Form, FormPage, Instrument, shuffled_items
-from surveys import invitations, responses, retention, rights, waves
+from instruments.model import Form, FormPage, Instrument, WaveKind, shuffled_items
+from surveys import extensions, invitations, messages, responses, retention, rights, support, waves
 from surveys.models import (
     ContactKind,
     DataPackage,
@@ -151,6 +151,35 @@ class Visit:
         return [self.contacts[kind] for kind in SAFE_CHANNELS if kind in self.contacts]
 
     @property
+    def needs_support(self) -> bool:
+        """Whether the answers that this browser gave call for the support card; found anew for each page and kept nowhere."""
+        return support.needs_support(
+            self.instrument, self.wave.kind, self.invitation.participant.role, self.answers
+        )
+
+    @cached_property
+    def coordinators(self) -> list[str]:
+        """The names of those who read what is written to the coordinator."""
+        return messages.readers_of(db(), self.program)
+
+    @property
+    def offers_decision(self) -> bool:
+        """Whether this is the wave at which the partners say if the pair should go on, and it is open."""
+        return self.wave.kind is WaveKind.TC and self.state is waves.WaveState.OPEN
+
+    @property
+    def offers_extension(self) -> bool:
+        """Whether this is a wave at which the partners may wish to go on after the end, and it is open."""
+        return self.wave.kind in extensions.OFFERED and self.state is waves.WaveState.OPEN
+
+    @cached_property
+    def agreed_on(self) -> dt.date | None:
+        """When both partners had said that they want to go on; None as long as not both have."""
+        if self.wave.kind not in extensions.OFFERED:
+            return None
+        return extensions.agreed_on(db(), self.invitation.pair_id)
+
+    @property
     def machine_drafted(self) -> bool:
         """Whether the words on the page, the interface's or the questionnaire's, still wait for a person's review."""
         states = (
@@ -201,15 +230,18 @@ class Visit:
         return PageForm(wording, shuffled_items(self.page(number), self.instrument, self.order_seed))
 
 
-def open_visit(token: str) -> Visit:
-    """Return what a link opens and fix the page's language; raises InvitationError for a link that opens nothing."""
+def open_visit(token: str, *, with_answers: bool = True) -> Visit:
+    """Return what a link opens and fix the page's language; raises InvitationError for a link that opens nothing.
+
+    Pages on which something else than answers is written are opened without them: they read nothing of the confidential side.
+    """
     session, moment = db(), now()
     invitation = invitations.find_invitation(session, token, now=moment)
     wave = invitation.wave
     program = wave.cohort.program
     instrument = waves.instrument_of(wave, folders=instrument_folders())
     locales = tuple(locale for locale in i18n.interface_locales() if locale in instrument.locales)
-    saved = responses.load_response(session, invitation, pseudonyms())
+    saved = responses.load_response(session, invitation, pseudonyms()) if with_answers else None
     held = saved is not None and holder.is_held(saved)
     # Nothing is left to be read of withdrawn answers, so whoever has the link may start anew.
     startable = held or saved is None or saved.state is ResponseState.WITHDRAWN

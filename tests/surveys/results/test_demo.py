@@ -5,7 +5,7 @@ from pathlib import Path
 
 from instruments.catalog import get_instrument, latest_version
 from instruments.model import WaveKind
-from surveys import demo, releases
+from surveys import demo, extensions, messages, program_contacts, releases, trial
 from surveys.database import make_engine, make_session_factory, upgrade
 from surveys.pseudonyms import Pseudonyms
 
@@ -36,6 +36,17 @@ def seed(folder: Path) -> dict[str, list[dict[str, object]]]:
             schedule=SCHEDULE,
         )
         assert seeded.mentor_token != seeded.mentee_token
+        # What people write besides answers: nothing of the coordinator's pages is empty.
+        assert {line.state.value for line in messages.list_messages(session, seeded.program)} == {
+            "open",
+            "in_progress",
+            "closed",
+        }
+        first, last = trial.list_talks(session, seeded.program, now=NOW)
+        assert (first.drawn_on is not None, last.drawn_on is not None) == (True, False)
+        assert first.talks
+        assert len(extensions.list_extensions(session, seeded.program)) == 1
+        assert len(program_contacts.program_contacts(session, seeded.program)) == 4
         comparison = releases.compare_cohorts(session, seeded.program, "PS", "mentor", to_wave=WaveKind.T2)
         changes = {row.cohort_name: row.change for row in comparison.rows}
         for view in releases.releases_of(session, seeded.program):
