@@ -152,7 +152,7 @@ class ResponseError(CodedError):
                 "answers any more."
             ),
             N_(
-                "You need not do anything. What is left of them is deleted two years after the programme at the latest."
+                "You need not do anything. What is left of them is deleted in time; the page “My data” of your link says when."
             ),
         ),
         "begun_elsewhere": (
@@ -314,6 +314,25 @@ class RetentionError(CodedError):
         "unknown": (
             N_("There is no time called “%(name)s”."),
             N_("Use one of these: %(known)s."),
+        ),
+    }
+
+
+class StatementError(CodedError):
+    """A statement of privacy that cannot be found under what was typed."""
+
+    sentences: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "digest": (
+            N_("This is no digest of a statement of privacy."),
+            N_("Give its 64 digits 0-9 and a-f, or at least the first %(shortest)d of them."),
+        ),
+        "unknown": (
+            N_("No statement of privacy with the digest %(digest)s was shown to anybody who answered."),
+            N_("Compare it sign by sign."),
+        ),
+        "several": (
+            N_("Several statements of privacy begin with %(digest)s."),
+            N_("Give more of the digest."),
         ),
     }
 

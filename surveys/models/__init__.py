@@ -18,6 +18,7 @@ from surveys.models.confidential import (
     ResponseState,
 )
 from surveys.models.links import LinkKey, PseudonymLink
+from surveys.models.privacy import PrivacyStatement
 from surveys.models.program import (
     MINIMUM_FLOOR,
     Cohort,
@@ -56,6 +57,7 @@ __all__ = [
     "Message",
     "Pair",
     "Participant",
+    "PrivacyStatement",
     "Program",
     "ProgramContact",
     "PseudonymLink",
