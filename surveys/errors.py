@@ -337,6 +337,25 @@ class StatementError(CodedError):
     }
 
 
+class PackError(CodedError):
+    """A pack that cannot be made or checked."""
+
+    sentences: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "no_questionnaire": (
+            N_("The programme %(program)s has no questionnaire yet."),
+            N_("Plan a wave first, so that there is something to describe."),
+        ),
+        "no_pack": (
+            N_("“%(name)s” holds no pack that can be read."),
+            N_("Name the folder that was given when the pack was made."),
+        ),
+        "other_pack": (
+            N_("“%(name)s” holds the pack “%(kind)s” of the programme %(program)s."),
+            N_("Check it with the command and the programme it was made with."),
+        ),
+    }
+
+
 class AccountError(CodedError):
     """An account that cannot be made or changed like this."""
 

@@ -72,7 +72,7 @@ def wave_facts(
     """The facts of one wave, with the floor that was promised for it."""
     instrument = instrument_of(wave, folders=folders)
     words = any(
-        _asks_for_words(instrument, form_of(wave, role, instrument).item_ids)
+        asks_for_words(instrument, form_of(wave, role, instrument).item_ids)
         for role in Role
         if instrument.has_form(wave.kind, role)
     )
@@ -114,6 +114,6 @@ def digest_of(content: Mapping[str, Any]) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def _asks_for_words(instrument: Instrument, item_ids: Sequence[str]) -> bool:
+def asks_for_words(instrument: Instrument, item_ids: Sequence[str]) -> bool:
     """Whether one of the questions is answered in one's own words."""
     return any(instrument.format_of(item_id).kind == "text" for item_id in item_ids)

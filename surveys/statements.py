@@ -270,9 +270,7 @@ def _purpose(facts: PrivacyFacts) -> tuple[Sentence, ...]:
             N_("The answers show how the meetings go for both sides, so that the programme can be improved.")
         ),
         _no_consequence(),
-        Sentence(
-            N_("No machine decides anything about you, and no feelings are read from what you write.")
-        ),
+        Sentence(N_("No machine decides anything about you, and no feelings are read from what you write.")),
         Sentence(
             N_(
                 "Your organisation relies on its legitimate interest in a programme that works for both sides (in the European Union: "
@@ -380,9 +378,7 @@ def retention_sentences(facts: PrivacyFacts) -> Iterator[Sentence]:
             Days(kept.goals_days),
         ),
         (
-            N_(
-                "What you wrote to the coordinator: %(time)s after the end of the programme, at the latest."
-            ),
+            N_("What you wrote to the coordinator: %(time)s after the end of the programme, at the latest."),
             Months(kept.messages_months),
         ),
         (
@@ -408,7 +404,9 @@ def retention_sentences(facts: PrivacyFacts) -> Iterator[Sentence]:
 def _rights() -> tuple[Sentence, ...]:
     """What a person may do, without asking anybody."""
     return (
-        Sentence(N_("You can download your answers with their questions, in the browser where you gave them.")),
+        Sentence(
+            N_("You can download your answers with their questions, in the browser where you gave them.")
+        ),
         Sentence(
             N_(
                 "You can have one questionnaire or everything deleted at once, without a reason, and get a receipt that only you can use."

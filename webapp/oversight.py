@@ -135,9 +135,7 @@ def run_retention(settings: Settings, dry_run: bool, day: dt.datetime | None) ->
                 )
             click.echo(f"{slug}: " + _count({kind.value: n for kind, n in done.counts.items()}))
             kept = asdict(policy)
-            shorter = [
-                f"{name}={time}" for name, time in asdict(done.policy).items() if time < kept[name]
-            ]
+            shorter = [f"{name}={time}" for name, time in asdict(done.policy).items() if time < kept[name]]
             if shorter:
                 click.echo(
                     f"{slug}: kept for no longer than people were once told: {', '.join(shorter)}.", err=True

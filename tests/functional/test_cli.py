@@ -268,14 +268,14 @@ def test_the_retention_clock_counts_first_and_deletes_then(
     sooner = run("retention", "run", env={"VICEVERSA_RETENTION": "link_days=0, answers_months=0"}).output
     again = run("retention", "run", env={"VICEVERSA_RETENTION": "link_days=0, answers_months=0"}).output
 
-    assert "spring: link 18, comments 0, answers 12, goals 0, messages 0" in planned
+    assert "spring: link 18, comments 0, answers 12, goals 0, messages 0, contacts 12" in planned
     assert "Nothing was deleted" in planned
     assert "only be tried with --dry-run" in " ".join(refused.split())
-    assert "spring: link 0, comments 0, answers 0, goals 0, messages 0" in now
+    assert "spring: link 0, comments 0, answers 0, goals 0, messages 0, contacts 0" in now
     assert "Choose a number from 0 to 90." in longer
     assert "VICEVERSA_RETENTION" in unread
-    assert "spring: link 18, comments 0, answers 12, goals 0, messages 0" in sooner
-    assert "spring: link 0, comments 0, answers 0, goals 0, messages 0" in again
+    assert "spring: link 18, comments 0, answers 12, goals 0, messages 0, contacts 0" in sooner
+    assert "spring: link 0, comments 0, answers 0, goals 0, messages 0, contacts 0" in again
     assert "The log holds." in run("audit", "verify").output
     shown = run("audit", "show").output
     assert shown.count("retention.link_destroyed") == shown.count("retention.answers_deleted") == 1

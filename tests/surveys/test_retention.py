@@ -45,6 +45,7 @@ EVERYTHING = {
     RetentionKind.ANSWERS: 8,
     RetentionKind.GOALS: 1,
     RetentionKind.MESSAGES: 1,
+    RetentionKind.CONTACTS: 4,
 }
 
 
@@ -111,9 +112,9 @@ class TestTimes:
             ({"days": 89}, set()),
             ({"days": 90}, {"link", "goals"}),
             ({"months": 12, "days": -1}, {"link", "goals"}),
-            ({"months": 12}, {"link", "goals", "comments", "messages"}),
-            ({"months": 24, "days": -1}, {"link", "goals", "comments", "messages"}),
-            ({"months": 24}, {"link", "goals", "comments", "messages", "answers"}),
+            ({"months": 12}, {"link", "goals", "comments", "messages", "contacts"}),
+            ({"months": 24, "days": -1}, {"link", "goals", "comments", "messages", "contacts"}),
+            ({"months": 24}, {"link", "goals", "comments", "messages", "contacts", "answers"}),
         ],
     )
     def test_each_kind_goes_at_the_end_of_its_time(self, ended: Any, step: Any, gone: set[str]) -> None:
@@ -224,7 +225,7 @@ class TestSafety:
         ).all()
         assert sorted(actions) == sorted(action.value for action in retention.ACTIONS.values())
         assert all(report.problem is None for report in audit.verify_log(session))
-        assert count(session, RetentionStep) == [5]
+        assert count(session, RetentionStep) == [6]
 
     def test_two_runs_at_once_delete_once(self, ended: Any, session_factory: sessionmaker[Session]) -> None:
         ended.session.close()
@@ -341,7 +342,7 @@ class TestPolicy:
             RetentionPolicy.from_settings({"audit_months": 1})
 
     def test_the_defaults_are_those_that_were_promised(self) -> None:
-        assert RetentionPolicy() == RetentionPolicy(90, 90, 12, 24, 12, 12)
+        assert RetentionPolicy() == RetentionPolicy(90, 90, 12, 24, 12, 12, 12)
 
 
 def test_sign_ins_attempts_and_receipts_go_after_their_time(session: Session, now: datetime) -> None:
@@ -370,12 +371,14 @@ def test_every_table_is_dealt_with_or_named_as_kept() -> None:
     dealt_with = {
         "confidential_answer", "confidential_comment", "confidential_response", "confidential_respondent",
         "confidential_group", "pseudonym_link", "addressed_message", "shared_goal", "access_session", "access_rate",
-        "audit_event", "erasure_receipt",
+        "audit_event", "erasure_receipt", "contact",
     }  # fmt: skip
     kept = {
         # The programme itself and its published results, the people who sign in, and what the clock and the log need.
-        "program", "cohort", "pair", "participant", "contact", "invitation", "wave", "wave_release", "data_package",
+        "program", "program_contact", "cohort", "pair", "participant", "invitation", "wave", "wave_release", "data_package",
         "access_user", "access_membership", "pseudonym_key", "audit_head", "retention_step",
+        # What people were promised has to be told as long as anybody may ask.
+        "privacy_statement",
     }  # fmt: skip
 
     assert dealt_with | kept == set(Base.metadata.tables)

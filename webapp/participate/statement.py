@@ -38,7 +38,11 @@ class StatementPage:
     def sections(self) -> list[tuple[str, Markup, list[Markup]]]:
         """The page on privacy: each section's id, heading and sentences."""
         return [
-            (section.id, self._write(Sentence(section.heading)), [self._write(one) for one in section.sentences])
+            (
+                section.id,
+                self._write(Sentence(section.heading)),
+                [self._write(one) for one in section.sentences],
+            )
             for section in self.statement.sections
         ]
 
@@ -65,7 +69,7 @@ class StatementPage:
     def _write(self, sentence: Sentence) -> Markup:
         """A sentence for a page, its names escaped and isolated."""
         values = {name: self._fill(value) for name, value in sentence.values.items()}
-        return Markup(escape(i18n.gettext(sentence.text))) % values
+        return escape(i18n.gettext(sentence.text)) % values
 
     def _fill(self, value: Value) -> Markup | str:
         """A value for a page."""
@@ -74,7 +78,9 @@ class StatementPage:
         return i18n.isolate(value) if isinstance(value, str) else _say_value(value)
 
 
-def open_statement(wave: Wave, program: Program, locale: str, locales: Sequence[str], partner: str) -> StatementPage:
+def open_statement(
+    wave: Wave, program: Program, locale: str, locales: Sequence[str], partner: str
+) -> StatementPage:
     """Return the statement of a wave as the configuration stands now."""
     facts = wave_facts(db(), wave, retention_policy(), folders=instrument_folders())
     return StatementPage(statements.statement_of(facts), program, locale, locales, partner)

@@ -83,7 +83,12 @@ def save_answers(token: str, number: int) -> AnyResponse:
     saved: responses.ResponseView | None
     try:
         saved = responses.save_page(
-            db(), visit.invitation, visit.page(number), answers, statement=_statement_read(visit), **_circumstances(visit)
+            db(),
+            visit.invitation,
+            visit.page(number),
+            answers,
+            statement=_statement_read(visit),
+            **_circumstances(visit),
         )
     except WaveNotOpenError as error:
         return _refuse(visit, error, answers)

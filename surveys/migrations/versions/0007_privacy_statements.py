@@ -42,8 +42,9 @@ def downgrade() -> None:
 def _remake_steps(kinds: tuple[str, ...]) -> None:
     """Make the table anew: SQLite cannot change a constraint."""
     connection = op.get_bind()
-    types = {"cohort_id": KEY, "kind": sa.String(16), "done_on": sa.Date()}
-    table = sa.table("retention_step", *(sa.column(name, kind) for name, kind in types.items()))
+    table = sa.table(
+        "retention_step", sa.column("cohort_id"), sa.column("kind"), sa.column("done_on", sa.Date())
+    )
     rows = [dict(row) for row in connection.execute(sa.select(table)).mappings()]
     op.drop_table("retention_step")
     kind = sa.Enum(*kinds, name="kind", native_enum=False, create_constraint=True, length=16)
