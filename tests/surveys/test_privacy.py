@@ -136,9 +136,7 @@ class TestWords:
 
     def test_every_exception_is_told_before_the_first_question(self, world: Any) -> None:
         facts = facts_of(world)
-        named = replace(
-            facts, offices=(privacy.NamedOffice(ContactKind.SAFEGUARDING, "Sam Safe", "ext. 1"),)
-        )
+        named = replace(facts, offices=(privacy.NamedOffice(ContactKind.SAFEGUARDING, "Sam Safe", "ext. 1"),))
         first = [" ".join(map(say, statement_of(one).notes)) for one in (facts, named)]
         without = " ".join(map(say, statement_of(replace(facts, asks_for_words=False)).notes))
 
