@@ -15,7 +15,7 @@ from surveys import responses, waves, withdrawal
 from surveys.database import make_engine, make_session_factory
 from surveys.errors import InvitationError
 from surveys.invitations import find_invitation
-from surveys.models import Answer, Participant, Response, Wave
+from surveys.models import Answer, Participant, PseudonymLink, Response, Wave
 
 FIRST = {"A1": AnswerValue(code=1)}
 
@@ -199,6 +199,8 @@ def test_a_partner_who_saves_after_the_leaving_finds_the_new_pseudonym(
     world.session.commit()
 
     with session_factory.begin() as late:
+        # What was read stays in memory as long as somebody looks at it.
+        seen = late.scalars(select(PseudonymLink)).all()
         invitation = find_invitation(late, partner.token, now=world.now)
         assert responses.load_response(late, invitation, world.pseudonyms) is not None
         with session_factory.begin() as session:
@@ -206,6 +208,7 @@ def test_a_partner_who_saves_after_the_leaving_finds_the_new_pseudonym(
             withdrawal.withdraw_from_surveys(session, person, pseudonyms=world.pseudonyms, now=world.now)
         sent = responses.submit_response(late, invitation, {"A2": AnswerValue(code=2)}, **how)
 
+    assert seen
     assert sent.already_submitted
     with session_factory() as session:
         assert len(session.scalars(select(Response.key)).all()) == 1
