@@ -1,6 +1,6 @@
 """What a programme promises about data, read from its configuration: the one object that statements, pages and packs are made from.
 
-Nothing here is worded (see `surveys.statements`). What was once promised is kept even where the configuration no longer says it: the
+Nothing here is worded (see `surveys.statement_texts`). What was once promised is kept even where the configuration no longer says it: the
 floor of a wave is frozen with its first invitation and can never be lowered, and a time for which data are kept is the shortest that
 any statement shown in the programme has named.
 """

@@ -6,7 +6,7 @@ from surveys.models import ContactKind, MembershipRole
 from surveys.packs.blocks import Block, Bullets, Heading, OpenPoint, Paragraph, Table, bullets, table
 from surveys.packs.facts import PackFacts
 from surveys.privacy import PrivacyFacts
-from surveys.statements import Days, Months, Partner, Sentence, Value, statement_of
+from surveys.statement_texts import Days, Months, Partner, Sentence, Value, statement_of
 
 NOTICE = (
     "A draft made by Viceversa from the configuration of the programme. It is orientation, not legal advice, and judges nothing: the "

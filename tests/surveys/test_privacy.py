@@ -17,7 +17,7 @@ from surveys.models import ContactKind, PrivacyStatement, Response
 from surveys.privacy import PrivacyFacts, wave_facts
 from surveys.program_contacts import set_program_contact
 from surveys.retention import RetentionPolicy, promised_retention
-from surveys.statements import Days, Months, Partner, Sentence, Statement, statement_of
+from surveys.statement_texts import Days, Months, Partner, Sentence, Statement, statement_of
 
 
 def facts_of(world: Any, policy: RetentionPolicy | None = None) -> PrivacyFacts:

@@ -6,10 +6,11 @@ from functools import cached_property
 
 from markupsafe import Markup, escape
 
-from surveys import statements
+from surveys import statement_texts, statements
 from surveys.models import Program, Wave
 from surveys.privacy import wave_facts
-from surveys.statements import Days, Months, Partner, Sentence, ShownStatement, Statement, Value
+from surveys.statement_texts import Days, Months, Partner, Sentence, Statement, Value
+from surveys.statements import ShownStatement
 from webapp import i18n
 from webapp.database import db, instrument_folders, now, retention_policy
 
@@ -49,7 +50,12 @@ class StatementPage:
     @property
     def retention(self) -> list[Markup]:
         """How long each kind of data is kept."""
-        return [self._write(one) for one in statements.retention_sentences(self.statement.facts)]
+        return [self._write(one) for one in statement_texts.retention_sentences(self.statement.facts)]
+
+    @property
+    def backups(self) -> Markup:
+        """When what was erased is gone from backups too."""
+        return self._write(statement_texts.backup_sentence(self.statement.facts))
 
     @cached_property
     def shown(self) -> ShownStatement:
@@ -83,7 +89,7 @@ def open_statement(
 ) -> StatementPage:
     """Return the statement of a wave as the configuration stands now."""
     facts = wave_facts(db(), wave, retention_policy(), folders=instrument_folders())
-    return StatementPage(statements.statement_of(facts), program, locale, locales, partner)
+    return StatementPage(statement_texts.statement_of(facts), program, locale, locales, partner)
 
 
 def say_plainly(sentence: Sentence) -> str:
