@@ -37,6 +37,9 @@ ERASED_TABLES = (
     "confidential_response",
     "confidential_respondent",
     "pseudonym_link",
+    "contact",
+    "addressed_message",
+    "shared_goal",
 )
 
 MIGRATIONS = Path(__file__).resolve().parent / "migrations"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from webapp.command_session import open_session, read_clock
+from webapp.command_session import open_database, open_session, read_clock
 from webapp.config import Settings
 
 if TYPE_CHECKING:
@@ -133,12 +133,15 @@ def forget_person(settings: Settings, slug: str, email: str, yes: bool) -> None:
       viceversa program forget spring ada@example.org
     """
     from surveys import contacts, programs
+    from surveys.database import overwrite_deleted
 
     if not yes:
         click.confirm(
             "The name, the address and the messages cannot be brought back. Delete them?", abort=True
         )
-    with open_session(settings) as session:
-        program = programs.find_program(session, slug)
-        n_messages = contacts.forget_contact(session, program, email, now=read_clock())
+    with open_database(settings) as factory:
+        with factory.begin() as session:
+            program = programs.find_program(session, slug)
+            n_messages = contacts.forget_contact(session, program, email, now=read_clock())
+        overwrite_deleted(factory.kw["bind"])
     click.echo(f"The name and address are deleted, and {n_messages} messages with them.")

@@ -37,13 +37,13 @@ def _blocks(facts: PackFacts) -> Iterator[Block]:
     yield from _law()
     yield Heading("Who reads what")
     yield parts.roles_table(facts)
-    yield from parts.offices_blocks(facts.privacy)
+    yield from parts.offices_blocks(facts)
     yield Heading("When results are shown")
     yield parts.release_rules(facts.privacy)
     yield Heading("How long data are kept")
     yield parts.retention_table(facts.privacy)
     yield parts.retention_rules()
-    yield from _log()
+    yield from _log(facts)
     yield from _measures()
     yield Heading("Data packages for researchers")
     yield parts.files_table(facts)
@@ -82,7 +82,7 @@ def _law() -> Iterator[Block]:
     )
 
 
-def _log() -> Iterator[Block]:
+def _log(facts: PackFacts) -> Iterator[Block]:
     """How the council can watch what is done."""
     yield Heading("Access to the log")
     yield Paragraph(
@@ -91,8 +91,8 @@ def _log() -> Iterator[Block]:
         "and nothing else:"
     )
     yield bullets(
-        "viceversa user add NAME@EXAMPLE.ORG --name NAME --oversees SLUG",
-        "viceversa audit show --program SLUG",
+        f"viceversa user add NAME@EXAMPLE.ORG --name NAME --oversees {facts.slug}",
+        f"viceversa audit show --program {facts.slug}",
         "viceversa audit verify (note the digests it prints, and ask for them again with --known)",
     )
 

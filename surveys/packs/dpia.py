@@ -98,7 +98,7 @@ def _purpose(facts: PackFacts) -> Iterator[Block]:
     yield OpenPoint(f"Controller, representative and contact details of {facts.privacy.organisation}.")
     yield OpenPoint("Processors (hosting, mail, support) and the contracts with them (Art. 28 GDPR).")
     yield OpenPoint("Countries in which the data lie, and the ground of any transfer.")
-    yield from parts.offices_blocks(facts.privacy)
+    yield from parts.offices_blocks(facts)
 
 
 def _processing(facts: PackFacts) -> Iterator[Block]:

@@ -193,13 +193,14 @@ def files_table(facts: PackFacts) -> Table | Paragraph:
     return table(("Number", "Made on", "Purpose"), rows)
 
 
-def offices_blocks(facts: PrivacyFacts) -> Iterator[Block]:
+def offices_blocks(facts: PackFacts) -> Iterator[Block]:
     """The people named, and an open point for each who is not."""
-    if facts.offices:
-        rows = [(OFFICE_NAMES[one.kind], one.name, one.reach) for one in facts.offices]
+    named = facts.privacy.offices
+    if named:
+        rows = [(OFFICE_NAMES[one.kind], one.name, one.reach) for one in named]
         yield table(("Office", "Name", "Reached by"), rows)
     for kind, name in OFFICE_NAMES.items():
-        if facts.office(kind) is None:
+        if facts.privacy.office(kind) is None:
             yield OpenPoint(
-                f"{name}: nobody is named yet (`viceversa program contact SLUG {kind.value} --name … --reach …`)."
+                f"{name}: nobody is named yet (`viceversa program contact {facts.slug} {kind.value} --name … --reach …`)."
             )

@@ -46,8 +46,9 @@ def walk(page: Any, link: str, locale: str) -> Iterator[str]:
     yield "review"
     page.click("main form button[type=submit].button >> nth=0")
     yield "thanks"
-    page.goto(f"{link}/withdraw")
-    yield "withdraw"
+    for name in ("privacy", "my-data", "withdraw"):
+        page.goto(f"{link}/{name}")
+        yield name
     page.goto(link)
     yield "welcome again"
     page.goto(f"{link[:-3]}xyz?lang={locale}")
