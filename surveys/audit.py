@@ -84,6 +84,8 @@ class AuditAction(StrEnum):
     ANSWERS_DELETED = "retention.answers_deleted"
     GOALS_DELETED = "retention.goals_deleted"
     MESSAGES_DELETED = "retention.messages_deleted"
+    CONTACTS_DELETED = "retention.contacts_deleted"
+    CONTACT_FORGOTTEN = "participant.contact_forgotten"
     LOG_PRUNED = "audit.pruned"
 
 

@@ -40,6 +40,9 @@ ERASED_TABLES = (
     "pseudonym_link",
     "addressed_decision",
     "shared_wish",
+    "contact",
+    "addressed_message",
+    "shared_goal",
 )
 
 MIGRATIONS = Path(__file__).resolve().parent / "migrations"

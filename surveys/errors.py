@@ -152,7 +152,7 @@ class ResponseError(CodedError):
                 "answers any more."
             ),
             N_(
-                "You need not do anything. What is left of them is deleted two years after the programme at the latest."
+                "You need not do anything. What is left of them is deleted in time; the page “My data” of your link says when."
             ),
         ),
         "begun_elsewhere": (
@@ -410,6 +410,44 @@ class RetentionError(CodedError):
         "unknown": (
             N_("There is no time called “%(name)s”."),
             N_("Use one of these: %(known)s."),
+        ),
+    }
+
+
+class StatementError(CodedError):
+    """A statement of privacy that cannot be found under what was typed."""
+
+    sentences: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "digest": (
+            N_("This is no digest of a statement of privacy."),
+            N_("Give its 64 digits 0-9 and a-f, or at least the first %(shortest)d of them."),
+        ),
+        "unknown": (
+            N_("No statement of privacy with the digest %(digest)s was shown to anybody who answered."),
+            N_("Compare it sign by sign."),
+        ),
+        "several": (
+            N_("Several statements of privacy begin with %(digest)s."),
+            N_("Give more of the digest."),
+        ),
+    }
+
+
+class PackError(CodedError):
+    """A pack that cannot be made or checked."""
+
+    sentences: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "no_questionnaire": (
+            N_("The programme %(program)s has no questionnaire yet."),
+            N_("Plan a wave first, so that there is something to describe."),
+        ),
+        "no_pack": (
+            N_("“%(name)s” holds no pack that can be read."),
+            N_("Name the folder that was given when the pack was made."),
+        ),
+        "other_pack": (
+            N_("“%(name)s” holds the pack “%(kind)s” of the programme %(program)s."),
+            N_("Check it with the command and the programme it was made with."),
         ),
     }
 

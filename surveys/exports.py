@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from instruments.codebook import COLUMNS, codebook_rows
@@ -30,7 +31,7 @@ from surveys.datasets import (
     frame_above_floor,
     rated_items,
 )
-from surveys.models import DataPackage, Program, User, Wave
+from surveys.models import DataPackage, Invitation, Participant, Program, User, Wave
 from surveys.packages import (
     OPEN_LICENCES,
     README,
@@ -73,6 +74,7 @@ class Manifest:
     instruments: tuple[Mapping[str, Any], ...]
     waves: tuple[Mapping[str, Any], ...]
     left_out: tuple[Mapping[str, Any], ...]
+    withdrawn: str
     files: Mapping[str, FileEntry]
     notes: tuple[str, ...]
 
@@ -85,6 +87,7 @@ class Manifest:
             "instruments": list(self.instruments),
             "waves": list(self.waves),
             "left_out": list(self.left_out),
+            "withdrawn": self.withdrawn,
             "files": {name: asdict(entry) for name, entry in self.files.items()},
             "notes": list(self.notes),
         }
@@ -127,6 +130,7 @@ def write_data_package(
         instruments=tuple(_describe_instruments(data)),
         waves=tuple(_describe_waves(data)),
         left_out=tuple(_describe_left_out(data)),
+        withdrawn=_describe_withdrawn(session, waves),
         files={name: FileEntry(packed.rows, packed.sha256) for name, packed in files.items()},
         notes=_notes(data),
     )
@@ -365,6 +369,14 @@ def _describe_left_out(data: _Data) -> Iterator[dict[str, Any]]:
     for cell in _in_order(data, data.left_out.sensitive):
         parts = data.left_out.sensitive[cell]
         yield {**_describe_cell(data, cell), "items": list(parts.items), "scales": list(parts.scales)}
+
+
+def _describe_withdrawn(session: Session, waves: Sequence[Wave]) -> str:
+    """How many of those who were asked have left the surveys since and are in no file any more; one alone is not told from none."""
+    asked = select(Invitation.participant_id).where(Invitation.wave_id.in_([wave.id for wave in waves]))
+    left = select(func.count()).where(Participant.id.in_(asked), Participant.surveys_ended_on.is_not(None))
+    floor = max(floor_of(wave) for wave in waves)
+    return f"{floor} people or more" if (session.scalar(left) or 0) >= floor else f"fewer than {floor} people"
 
 
 def _in_order(data: _Data, cells: Iterable[Cell]) -> list[Cell]:

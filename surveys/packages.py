@@ -37,7 +37,8 @@ each pair.
 
 Left out. Where fewer people or pairs than the floor answered in a cohort, role and wave nothing of them is here, and where fewer
 than ten did (or the floor, if that is higher) no sensitive item and no scale that is sensitive or contains one; manifest.json lists
-both under `left_out`, whether nobody answered or only a few did.
+both under `left_out`, whether nobody answered or only a few did. People who had their answers erased before this package was
+written are not in it; `withdrawn` in manifest.json says whether they are fewer than the floor or more, never how many.
 
 Missing answers. An empty field is a missing answer, a question that was not asked, or one that was left out. answers_long.csv tells
 the first apart: a question that was not asked, or was left out, has no row; `missing` is not_applicable ("does not apply (yet)"),

@@ -7,7 +7,7 @@ without the key sees two random columns; whoever destroys the row has cut the pe
 import hmac
 import secrets
 from hashlib import sha256
-from typing import Literal, overload
+from typing import Any, Literal, overload
 
 from sqlalchemy import delete
 from sqlalchemy.exc import IntegrityError
@@ -48,7 +48,7 @@ class Pseudonyms:
         subject = _participant(participant_id)
         if not create:
             return self._find(session, subject)
-        key = self._find(session, subject) or self._make(session, subject)
+        key = self._find(session, subject, hold=True) or self._make(session, subject)
         if session.get(Respondent, key) is None:
             session.add(Respondent(key=key))
             session.flush()
@@ -62,7 +62,7 @@ class Pseudonyms:
 
     def pair_key(self, session: Session, pair_id: str, *, create: bool = False) -> str | None:
         """The pseudonym of a pair, the same for both partners; None if there is none and none is to be made."""
-        found = self._find(session, _pair(pair_id))
+        found = self._find(session, _pair(pair_id), hold=create)
         return found if found is not None or not create else self._make(session, _pair(pair_id))
 
     def destroy_participant(self, session: Session, participant_id: str) -> bool:
@@ -72,6 +72,24 @@ class Pseudonyms:
     def destroy_pair(self, session: Session, pair_id: str) -> bool:
         """Cut a pair off from its partners' answers; says whether there was a link."""
         return self._destroy(session, _pair(pair_id))
+
+    def replace_pair(self, session: Session, pair_id: str) -> tuple[str, str] | None:
+        """Give a pair another pseudonym, whose former one then leads nowhere; both of them, or None if there was none.
+
+        Whoever saves answers under the former one holds its link until they are committed, so this waits for them.
+        """
+        subject = _pair(pair_id)
+        former = self._find(session, subject)
+        if former is None:
+            return None
+        fresh = new_key()
+        link = session.get_one(
+            PseudonymLink, self._lookup(subject), populate_existing=True, with_for_update=True
+        )
+        former = self._open(subject, link.sealed)
+        link.sealed = self._seal(subject, fresh)
+        session.flush()
+        return former, fresh
 
     def check_key(self, session: Session) -> None:
         """Raise PseudonymKeyError if this database's links were made with another key."""
@@ -100,9 +118,10 @@ class Pseudonyms:
         nonce, covered = raw[:PSEUDONYM_BYTES], raw[PSEUDONYM_BYTES:]
         return _xor(covered, self._pad(subject, nonce)).hex()
 
-    def _find(self, session: Session, subject: str) -> str | None:
-        """The pseudonym of a subject; None if it has no link under this key."""
-        link = session.get(PseudonymLink, self._lookup(subject))
+    def _find(self, session: Session, subject: str, *, hold: bool = False) -> str | None:
+        """The pseudonym of a subject, on demand read afresh and held; None if it has no link under this key."""
+        held: dict[str, Any] = {"populate_existing": True, "with_for_update": {"read": True}} if hold else {}
+        link = session.get(PseudonymLink, self._lookup(subject), **held)
         if link is None:
             self.check_key(session)
             return None
@@ -119,7 +138,7 @@ class Pseudonyms:
                 )
         except IntegrityError:
             # Another transaction linked the same subject first, and has committed by now.
-            found = self._find(session, subject)
+            found = self._find(session, subject, hold=True)
             if found is None:
                 raise
             return found

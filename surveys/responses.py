@@ -17,6 +17,7 @@ from surveys.errors import AnswerError, ResponseError, WaveNotOpenError
 from surveys.invitations import check_invitation
 from surveys.models import Answer, Comment, Invitation, Response, ResponseState, Wave
 from surveys.pseudonyms import Pseudonyms
+from surveys.statements import note_statement
 from surveys.waves import WaveState, form_of, instrument_of, lock_wave, wave_state
 
 
@@ -36,6 +37,7 @@ class ResponseView:
     submitted_on: date | None
     answers: Mapping[str, AnswerValue]
     quotable: frozenset[str] = frozenset()
+    statement: str | None = None
 
     @property
     def is_submitted(self) -> bool:
@@ -83,16 +85,18 @@ def save_page(
     now: datetime,
     folders: Sequence[Path] = (),
     quotable: Collection[str] = (),
+    statement: str | None = None,
 ) -> ResponseView:
     """Save one page: `answers` is the page as it stands, so an item that is absent, None or blank is cleared.
 
     `quotable` names the written answers of the page that may be quoted; the tick goes with the text, so one that is saved without
-    being named may not be quoted.
+    being named may not be quoted. `statement` is the digest of the statement of privacy that the page was shown with.
     Raises InvitationError or WaveNotOpenError with nothing stored. Raises AnswerError when some answers cannot be kept: the others
     are then already stored in the transaction, and committing it keeps them; an item with a problem keeps what it had before.
     """
     desk = _open_desk(session, invitation, pseudonyms=pseudonyms, locale=locale, now=now, folders=folders)
     page_id = page if isinstance(page, str) else page.id
+    note_statement(session, desk.response, statement)
     asked = next((asked for asked in desk.form.pages if asked.id == page_id), None)
     if asked is None:
         raise ResponseError("unknown_page", page=page_id[:80])
@@ -115,6 +119,7 @@ def submit_response(
     now: datetime,
     folders: Sequence[Path] = (),
     quotable: Collection[str] = (),
+    statement: str | None = None,
 ) -> Submission:
     """Send the response, together with further answers if there are any; sending twice is harmless.
 
@@ -123,6 +128,7 @@ def submit_response(
     Raises as `save_page` does; with an AnswerError the response is not sent.
     """
     desk = _open_desk(session, invitation, pseudonyms=pseudonyms, locale=locale, now=now, folders=folders)
+    note_statement(session, desk.response, statement)
     if answers:
         given, check = _check(desk.instrument, desk.form, answers)
         asked = set(desk.form.item_ids)
@@ -339,4 +345,5 @@ def _view(session: Session, response: Response) -> ResponseView:
         submitted_on=response.submitted_on,
         answers=values,
         quotable=frozenset(item for item, row in comments.items() if row.may_be_quoted),
+        statement=response.statement_digest,
     )

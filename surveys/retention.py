@@ -1,6 +1,7 @@
 """The retention clock: what is deleted when, counted from the end of a cohort's surveys or of its programme.
 
-Every time is a promise to participants, so settings may shorten it and never lengthen it. A cohort whose end nobody can tell, because
+Every time is a promise to participants, so settings may shorten it and never lengthen it; a shorter time that people of a
+programme were once told stays in force for it. A cohort whose end nobody can tell, because
 it has no last wave and no end date, is reported: its clock does not run. Nothing here is stored of the times at which people answered,
 so there is nothing of that kind to delete; published results stay.
 """
@@ -22,6 +23,7 @@ from surveys.models import (
     BreakGlassRequest,
     Cohort,
     Comment,
+    Contact,
     ErasureReceipt,
     Extension,
     ExtensionWish,
@@ -29,6 +31,7 @@ from surveys.models import (
     Message,
     Pair,
     Participant,
+    PrivacyStatement,
     Program,
     PublishedGroup,
     RateCounter,
@@ -55,6 +58,7 @@ ACTIONS: Mapping[RetentionKind, AuditAction] = {
     RetentionKind.ANSWERS: AuditAction.ANSWERS_DELETED,
     RetentionKind.GOALS: AuditAction.GOALS_DELETED,
     RetentionKind.MESSAGES: AuditAction.MESSAGES_DELETED,
+    RetentionKind.CONTACTS: AuditAction.CONTACTS_DELETED,
 }
 
 
@@ -67,6 +71,7 @@ class RetentionPolicy:
     comments_months: int = 12
     answers_months: int = 24
     messages_months: int = 12
+    contacts_months: int = 12
     access_months: int = 12
 
     def __post_init__(self) -> None:
@@ -84,6 +89,11 @@ class RetentionPolicy:
                 raise RetentionError("unknown", name=name[:40], known=", ".join(known))
         return cls(**shorter)
 
+    def at_most(self, promised: Mapping[str, int]) -> "RetentionPolicy":
+        """The shorter of each time and what was promised; what is no time of this policy is ignored."""
+        kept = asdict(self)
+        return RetentionPolicy(**{name: min(time, promised.get(name, time)) for name, time in kept.items()})
+
     def cutoff(self, kind: RetentionKind, now: datetime) -> datetime:
         """What ended at this moment or before has come to the end of its time."""
         kept = asdict(self)
@@ -99,6 +109,8 @@ class ProgramRetention:
     slug: str
     counts: Mapping[RetentionKind, int]
     undated: tuple[str, ...]
+    # The times that were applied: shorter than the settings where shorter ones were once promised.
+    policy: RetentionPolicy
 
 
 @dataclass(frozen=True)
@@ -144,6 +156,7 @@ def apply_retention(
     # Two that run at once take turns; the second finds nothing left to do.
     lock = select(Program.id).where(Program.id == program.id)
     session.execute(lock if dry_run else lock.with_for_update())
+    policy = promised_retention(session, program.id, policy)
     clocks = _read_clocks(session, program, moment)
     counts = {}
     for kind in RetentionKind:
@@ -157,7 +170,7 @@ def apply_retention(
             _note(session, program, kind, due, now)
     counts[RetentionKind.GOALS] += _delete_stale_wishes(session, clocks, policy, moment, dry_run)
     undated = tuple(sorted(c.name for c, clock in clocks.items() if _is_undated(session, c, clock, moment)))
-    return ProgramRetention(program.slug, counts, undated)
+    return ProgramRetention(program.slug, counts, undated, policy)
 
 
 def apply_house_retention(
@@ -178,6 +191,17 @@ def apply_house_retention(
             session, delete(BreakGlassRequest).where(BreakGlassRequest.requested_at < logged), dry_run
         ),
     )
+
+
+def promised_retention(session: Session, program_id: str, policy: RetentionPolicy) -> RetentionPolicy:
+    """The times in force: those of the settings, or shorter ones that a statement of the programme has once named.
+
+    Settings that are made longer again therefore change nothing for a programme in which the shorter times were promised.
+    """
+    promised = select(PrivacyStatement.facts).where(PrivacyStatement.program_id == program_id)
+    for facts in session.scalars(promised):
+        policy = policy.at_most(facts["retention"])
+    return policy
 
 
 def link_destroyed_on(session: Session, participant: Participant) -> date | None:
@@ -212,6 +236,7 @@ class _Shredder:
             RetentionKind.ANSWERS: self._answers,
             RetentionKind.GOALS: self._goals,
             RetentionKind.MESSAGES: self._messages,
+            RetentionKind.CONTACTS: self._contacts,
         }[kind]()
 
     def _links(self) -> int:
@@ -263,6 +288,10 @@ class _Shredder:
         n_deleted += self._remove(delete(Talk).where(Talk.wave_id.in_(waves)))
         n_deleted += self._remove(delete(TalkDraw).where(TalkDraw.wave_id.in_(waves)))
         return n_deleted + self._remove(delete(Message).where(Message.participant_id.in_(self._people())))
+
+    def _contacts(self) -> int:
+        """Delete names and addresses; pairs, dates and what is under pseudonyms stay as they are."""
+        return self._remove(delete(Contact).where(Contact.participant_id.in_(self._people())))
 
     def _waves(self) -> Select[str]:
         """The waves of the cohorts that are due."""

@@ -7,9 +7,10 @@ import base64
 import hashlib
 import json
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,15 @@ from instruments.answers import AnswerValue
 from instruments.model import Instrument, WaveKind
 from surveys.database import as_utc
 from surveys.invitations import partner_name
-from surveys.models import DataPackage, ErasureReceipt, Invitation, Participant, ResponseState
+from surveys.models import (
+    DataPackage,
+    ErasureReceipt,
+    Goal,
+    Invitation,
+    Message,
+    Participant,
+    ResponseState,
+)
 from surveys.packages import OPEN_LICENCES, pack_table
 from surveys.pseudonyms import Pseudonyms
 from surveys.responses import ResponseView, load_response
@@ -29,6 +38,8 @@ from surveys.waves import form_of, instrument_of
 # 120 random bits: nobody finds a code by trying, so a plain digest is enough to keep.
 CODE_BYTES = 15
 CODE_GROUP = 4
+# By this mark spreadsheets know UTF-8.
+MARK = b"\xef\xbb\xbf"
 # A spreadsheet takes a cell that begins like this for a formula; a partner's name or one's own words may.
 FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
 COLUMNS = (
@@ -76,6 +87,26 @@ class ReceiptCounts:
     n_comments: int
 
 
+@dataclass(frozen=True)
+class OwnMessage:
+    """What a person wrote to the coordinator."""
+
+    kind: str
+    sent_on: date
+    text: str
+
+
+@dataclass(frozen=True)
+class OwnGoal:
+    """A goal that a person shares with a partner."""
+
+    with_partner: str
+    position: int
+    goal: str
+    levels: tuple[str, ...]
+    weight: int
+
+
 def count_own(responses: Sequence[OwnResponse]) -> ReceiptCounts:
     """How much there is in responses that somebody may read."""
     answers = [one for response in responses for one in response.answers]
@@ -105,12 +136,54 @@ def own_responses(
     return tuple(found)
 
 
-def answers_as_json(program: str, responses: Sequence[OwnResponse], *, now: datetime) -> bytes:
-    """The answers as JSON, readable by people and by other services."""
+def own_messages(session: Session, participant: Participant) -> tuple[OwnMessage, ...]:
+    """What a person wrote to the coordinator, the oldest first."""
+    found = session.scalars(
+        select(Message).where(Message.participant_id == participant.id).order_by(Message.sent_at, Message.id)
+    )
+    return tuple(OwnMessage(one.kind, one.sent_at.date(), one.body) for one in found)
+
+
+def own_goals(
+    session: Session,
+    participant: Participant,
+    *,
+    pseudonyms: Pseudonyms,
+    may_read: Callable[[ResponseView], bool],
+    unnamed_partner: str,
+) -> tuple[OwnGoal, ...]:
+    """The goals of the pairs about which a person gave answers that may be read here, pair by pair.
+
+    A coordinator does not see goals, and may know a link: the link alone therefore opens none.
+    """
+    partners: dict[str, str] = {}
+    for invitation in _invitations_of(session, participant):
+        response = load_response(session, invitation, pseudonyms)
+        if response is not None and response.answers and may_read(response):
+            partners[invitation.pair_id] = partner_name(session, invitation) or unnamed_partner
+    goals = session.scalars(
+        select(Goal).where(Goal.pair_id.in_(partners)).order_by(Goal.pair_id, Goal.position)
+    )
+    return tuple(
+        OwnGoal(partners[one.pair_id], one.position, one.text, tuple(one.levels), one.weight) for one in goals
+    )
+
+
+def answers_as_json(
+    program: str,
+    responses: Sequence[OwnResponse],
+    messages: Sequence[OwnMessage] = (),
+    goals: Sequence[OwnGoal] = (),
+    *,
+    now: datetime,
+) -> bytes:
+    """Everything as JSON, stream by stream, readable by people and by other services."""
     content = {
         "program": program,
         "written_on": as_utc(now).date().isoformat(),
         "responses": [asdict(response) for response in responses],
+        "messages_to_the_coordinator": [asdict(message) for message in messages],
+        "goals_shared_in_the_pair": [asdict(goal) for goal in goals],
     }
     return (json.dumps(content, ensure_ascii=False, indent=2, default=_as_text) + "\n").encode()
 
@@ -120,7 +193,25 @@ def answers_as_csv(responses: Sequence[OwnResponse]) -> bytes:
 
     A cell that a spreadsheet would compute begins with an apostrophe.
     """
-    return b"\xef\xbb\xbf" + pack_table(_lines(responses)).content
+    return MARK + pack_table(_lines(responses)).content
+
+
+def messages_as_csv(messages: Sequence[OwnMessage]) -> bytes:
+    """The messages to the coordinator as a table of the same kind."""
+    lines = ((one.kind, one.sent_on.isoformat(), one.text) for one in messages)
+    return _table(("kind", "sent_on", "text"), lines)
+
+
+def goals_as_csv(goals: Sequence[OwnGoal]) -> bytes:
+    """The goals as a table of the same kind; the levels of a goal stand side by side in one cell."""
+    lines = ((one.with_partner, one.position, one.goal, " | ".join(one.levels), one.weight) for one in goals)
+    return _table(("with_partner", "position", "goal", "levels", "weight"), lines)
+
+
+def _table(head: Sequence[object], lines: Iterable[Sequence[object]]) -> bytes:
+    """A table in which no spreadsheet computes anything."""
+    safe = (tuple(_defuse(cell) for cell in line) for line in lines)
+    return MARK + pack_table(chain([head], safe)).content
 
 
 def packages_with(session: Session, participant: Participant) -> list[DataPackage]:

@@ -12,7 +12,21 @@ from sqlalchemy.orm import Session
 from surveys.audit import AuditAction, record_event
 from surveys.database import as_utc
 from surveys.errors import ResponseError
-from surveys.models import Answer, Comment, ExtensionWish, Invitation, Participant, Respondent, Response
+from surveys.models import (
+    Answer,
+    Cohort,
+    Comment,
+    ExtensionWish,
+    Invitation,
+    Pair,
+    Participant,
+    Program,
+    PublishedGroup,
+    Release,
+    Respondent,
+    Response,
+    Wave,
+)
 from surveys.pseudonyms import Pseudonyms
 from surveys.retention import link_destroyed_on
 from surveys.rights import ReceiptCounts, issue_receipt
@@ -39,7 +53,9 @@ def withdraw_from_surveys(
 ) -> SurveyWithdrawal:
     """Erase everything a person answered in a programme, cut the link to the pseudonym, and never ask again.
 
-    The mentoring goes on, the partner's answers stay, and frozen releases are not computed again. Harmless when repeated.
+    The mentoring goes on, the partner's answers stay, and frozen releases are not computed again. Harmless when repeated. Each pair
+    gets another pseudonym, to which the partner's answers move: what stays of the person behind numbers that were published no
+    longer leads to the partner or the pair.
     The receipt tells how much was erased, or only `counted`: whoever holds a link, and not the answers behind the others, must not
     learn from it how much there was. Raises ResponseError once the retention clock has destroyed the link: whose answers are whose nobody can tell any more.
     """
@@ -47,6 +63,8 @@ def withdraw_from_surveys(
     destroyed_on = link_destroyed_on(session, participant)
     if destroyed_on is not None and pseudonyms.respondent_key(session, participant.id) is None:
         raise ResponseError("link_destroyed", day=destroyed_on.isoformat())
+    # One after the other, and never while a release is frozen: it must not find a partner's answers under two pseudonyms.
+    session.execute(select(Program.id).where(Program.id == participant.program_id).with_for_update())
     # The links go first: whoever saves in another tab at this moment either comes before or is refused.
     revoked = session.execute(
         update(Invitation)
@@ -67,6 +85,7 @@ def withdraw_from_surveys(
         # The database deletes responses, answers and comments along with the respondent.
         session.execute(delete(Respondent).where(Respondent.key == respondent_key))
         pseudonyms.destroy_participant(session, participant.id)
+        _break_pairs(session, participant, respondent_key, pseudonyms)
         # What the database deleted along with it must not be read from memory any more.
         session.flush()
         session.expire_all()
@@ -77,6 +96,36 @@ def withdraw_from_surveys(
         record_event(session, AuditAction.SURVEYS_ENDED, now=now, program=participant.program)
     session.flush()
     return SurveyWithdrawal(n_responses, len(revoked), n_answers, n_comments, receipt)
+
+
+def _break_pairs(
+    session: Session, participant: Participant, respondent_key: str, pseudonyms: Pseudonyms
+) -> None:
+    """Move what the partners answered, and what was published of it, to other pseudonyms of the pairs.
+
+    The partners go on under them as before, so no answer is counted twice and no number looks as if somebody else stood behind it.
+    What was published of the person keeps the former pseudonym, which belongs to no pair any more.
+    """
+    mine = (Pair.mentor_id == participant.id) | (Pair.mentee_id == participant.id)
+    renamed = {}
+    for pair_id in session.scalars(select(Pair.id).where(mine).order_by(Pair.id)):
+        keys = pseudonyms.replace_pair(session, pair_id)
+        if keys is not None:
+            former, fresh = keys
+            renamed[former] = fresh
+            session.execute(update(Response).where(Response.pair_key == former).values(pair_key=fresh))
+    if not renamed:
+        return
+    groups = session.scalars(
+        select(PublishedGroup)
+        .join(Release, Release.id == PublishedGroup.release_id)
+        .join(Wave, Wave.id == Release.wave_id)
+        .join(Cohort, Cohort.id == Wave.cohort_id)
+        .where(Cohort.program_id == participant.program_id)
+    )
+    for group in groups:
+        answers = zip(group.members, group.pairs, strict=True)
+        group.pairs = [pair if who == respondent_key else renamed.get(pair, pair) for who, pair in answers]
 
 
 def _count(session: Session, condition: ColumnElement[bool]) -> int:

@@ -28,6 +28,7 @@ from webapp.config import DEFAULT_DATABASE_URL, ConfigError, Settings, load_sett
 from webapp.glass import break_glass
 from webapp.keys import complete_settings
 from webapp.oversight import audit, receipt, retention
+from webapp.pack_commands import forget_person, pack, privacy
 
 if TYPE_CHECKING:
     from surveys.models.access import User
@@ -90,6 +91,8 @@ main.add_command(audit)
 main.add_command(break_glass)
 main.add_command(retention)
 main.add_command(receipt)
+main.add_command(pack)
+main.add_command(privacy)
 
 
 # --- database and users -------------------------------------------------------------------------------------------
@@ -378,6 +381,9 @@ def program_contact(settings: Settings, slug: str, kind: str, name: str, reach: 
         found = programs.find_program(session, slug)
         set_program_contact(session, found, ContactKind(kind), name=name, reach=reach, now=_now())
     click.echo(f"{name} is named to the participants of {slug}.")
+
+
+program.add_command(forget_person)
 
 
 @main.group()

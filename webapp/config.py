@@ -61,7 +61,7 @@ class Settings:
             "DEFAULT_LOCALE": self.default_locale,
             "TIMEZONE": self.timezone,
             "BASE_URL": self.base_url,
-            "RETENTION": self.retention,
+            "RETENTION": dict(self.retention),
         }
 
 
@@ -140,6 +140,19 @@ def _check_config(config: Mapping[str, Any]) -> None:
             f"{config['TIMEZONE']!r} is no time zone.",
             "Use a name such as Europe/Berlin.",
         ) from error
+    _check_retention(config["RETENTION"])
+
+
+def _check_retention(times: Mapping[str, int]) -> None:
+    """Raise ConfigError for a time that the retention clock would refuse: no page may promise it either."""
+    from surveys.errors import RetentionError
+    from surveys.retention import RetentionPolicy
+
+    try:
+        RetentionPolicy.from_settings(times)
+    except RetentionError as error:
+        message, remedy = error.message % error.params, error.remedy % error.params
+        raise ConfigError("VICEVERSA_RETENTION", message, remedy) from error
 
 
 def _read_folders(text: str) -> tuple[Path, ...]:

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from surveys.accounts import Hasher
 from surveys.database import make_engine, make_session_factory
 from surveys.pseudonyms import Pseudonyms
+from surveys.retention import RetentionPolicy
 
 EXTENSION = "viceversa.database"
 READING_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -82,6 +83,11 @@ def instrument_folders() -> Sequence[Path]:
     """Return the private instrument folders configured, besides the instruments shipped."""
     folders: Sequence[Path] = current_app.config["INSTRUMENT_FOLDERS"]
     return folders
+
+
+def retention_policy() -> RetentionPolicy:
+    """Return how long data are kept by the settings; a programme may have promised less."""
+    return RetentionPolicy.from_settings(current_app.config["RETENTION"])
 
 
 def discard_changes() -> None:

@@ -3,6 +3,7 @@
 import datetime as dt
 import re
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -134,7 +135,7 @@ def run_retention(settings: Settings, dry_run: bool, day: dt.datetime | None) ->
     """Delete whatever has been kept for long enough, one programme after the other; run it once a day.
 
     Times can be shortened, never lengthened: VICEVERSA_RETENTION="link_days=60, comments_months=6". The defaults are link_days 90
-    and goals_days 90; comments_months 12, answers_months 24, messages_months 12 and access_months 12. The audit log is kept for 36
+    and goals_days 90; comments_months 12, answers_months 24, messages_months 12, contacts_months 12 (names and addresses) and access_months 12. The audit log is kept for 36
     months and published results for ever.
 
     \b
@@ -165,6 +166,12 @@ def run_retention(settings: Settings, dry_run: bool, day: dt.datetime | None) ->
                     session, program, pseudonyms=holder, now=now, policy=policy, dry_run=dry_run
                 )
             click.echo(f"{slug}: " + _count({kind.value: n for kind, n in done.counts.items()}))
+            kept = asdict(policy)
+            shorter = [f"{name}={time}" for name, time in asdict(done.policy).items() if time < kept[name]]
+            if shorter:
+                click.echo(
+                    f"{slug}: kept for no longer than people were once told: {', '.join(shorter)}.", err=True
+                )
             if done.undated:
                 click.echo(
                     f"{slug}: the clock does not run for {', '.join(done.undated)}, which have neither a last wave nor an "

@@ -31,6 +31,7 @@ from surveys.models.confidential import (
     ThemeSupport,
 )
 from surveys.models.links import LinkKey, PseudonymLink
+from surveys.models.privacy import PrivacyStatement
 from surveys.models.program import (
     MINIMUM_FLOOR,
     Cohort,
@@ -80,6 +81,7 @@ __all__ = [
     "Pair",
     "Participant",
     "Pledge",
+    "PrivacyStatement",
     "Program",
     "ProgramContact",
     "PseudonymLink",

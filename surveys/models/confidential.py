@@ -54,6 +54,8 @@ class Response(Base):
     locale_digest: Mapped[Digest]
     instrument_version: Mapped[str] = mapped_column(String(32))
     instrument_digest: Mapped[Digest]
+    # Which statement of privacy was read: the same for everybody who read it, so it tells nobody apart.
+    statement_digest: Mapped[Digest | None]
     state: Mapped[ResponseState] = mapped_column(enum_column(ResponseState, "state"))
     started_on: Mapped[date]
     submitted_on: Mapped[date | None]

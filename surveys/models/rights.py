@@ -17,6 +17,7 @@ class RetentionKind(StrEnum):
     ANSWERS = "answers"
     GOALS = "goals"
     MESSAGES = "messages"
+    CONTACTS = "contacts"
 
 
 class RetentionStep(Base):

@@ -55,8 +55,9 @@ def walk(page: Any, link: str, locale: str) -> Iterator[str]:
     page.locator("label.option").first.click()
     page.click("form[data-warn-unsaved] button[type=submit]")
     yield "sent"
-    page.goto(f"{link}/withdraw")
-    yield "withdraw"
+    for name in ("privacy", "my-data", "withdraw"):
+        page.goto(f"{link}/{name}")
+        yield name
     page.goto(link)
     yield "welcome again"
     page.goto(f"{link[:-3]}xyz?lang={locale}")

@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 
 from instruments.answers import AnswerValue
 from instruments.catalog import get_instrument, latest_version
-from surveys import invitations, responses, rights, waves
+from surveys import invitations, programs, responses, rights, statements, waves
 from surveys.database import make_engine, make_session_factory
 from surveys.pseudonyms import Pseudonyms
 from webapp.cli import main
@@ -285,14 +285,14 @@ def test_the_retention_clock_counts_first_and_deletes_then(
     sooner = run("retention", "run", env={"VICEVERSA_RETENTION": "link_days=0, answers_months=0"}).output
     again = run("retention", "run", env={"VICEVERSA_RETENTION": "link_days=0, answers_months=0"}).output
 
-    assert "spring: link 18, comments 0, answers 12, goals 0, messages 0" in planned
+    assert "spring: link 18, comments 0, answers 12, goals 0, messages 0, contacts 12" in planned
     assert "Nothing was deleted" in planned
     assert "only be tried with --dry-run" in " ".join(refused.split())
-    assert "spring: link 0, comments 0, answers 0, goals 0, messages 0" in now
+    assert "spring: link 0, comments 0, answers 0, goals 0, messages 0, contacts 0" in now
     assert "Choose a number from 0 to 90." in longer
     assert "VICEVERSA_RETENTION" in unread
-    assert "spring: link 18, comments 0, answers 12, goals 0, messages 0" in sooner
-    assert "spring: link 0, comments 0, answers 0, goals 0, messages 0" in again
+    assert "spring: link 18, comments 0, answers 12, goals 0, messages 0, contacts 0" in sooner
+    assert "spring: link 0, comments 0, answers 0, goals 0, messages 0, contacts 0" in again
     assert "The log holds." in run("audit", "verify").output
     shown = run("audit", "show").output
     assert shown.count("retention.link_destroyed") == shown.count("retention.answers_deleted") == 1
@@ -316,3 +316,57 @@ def test_a_receipt_is_checked(run: Run, cohort: Path, database: str) -> None:
     assert cohort.exists()
     assert "2 responses with 40 answers and 1 comments" in run("receipt", "check", code.lower()).output
     assert "No receipt has this code" in run("receipt", "check", "ABCD", fails=True).output
+
+
+def test_packs_are_made_and_compared_with_the_configuration(run: Run, cohort: Path, tmp_path: Path) -> None:
+    run("roster", "import", "spring", "Finance", str(cohort))
+    for kind in ("dpia", "works-council"):
+        folder = tmp_path / kind
+        made = run("pack", kind, "spring", "--out", str(folder)).output
+        assert "not legal advice" in made
+        assert (folder / f"{kind}.pdf").read_bytes().startswith(b"%PDF-")
+        assert "Example Works" in (folder / f"{kind}.md").read_text(encoding="utf-8")
+        assert "matches the configuration" in run("pack", kind, "spring", "--check", str(folder)).output
+        assert "is already there" in run("pack", kind, "spring", "--out", str(folder), fails=True).output
+    shorter = run(
+        "pack", "dpia", "spring", "--check", str(tmp_path / "dpia"), fails=True,
+        env={"VICEVERSA_RETENTION": "link_days=30"},
+    ).output  # fmt: skip
+
+    assert "changed since: privacy.retention.link_days" in shorter
+    assert (
+        "holds the pack"
+        in run("pack", "dpia", "spring", "--check", str(tmp_path / "works-council"), fails=True).output
+    )
+    assert (
+        "no pack that can be read"
+        in run("pack", "dpia", "spring", "--check", str(tmp_path), fails=True).output
+    )
+    assert "Give either" in run("pack", "dpia", "spring", fails=True).output
+
+
+def test_a_statement_is_shown_by_its_digest(run: Run, cohort: Path, database: str) -> None:
+    engine = make_engine(database)
+    with make_session_factory(engine).begin() as session:
+        shown = statements.ShownStatement(
+            "ab" * 32, "cd" * 32, "en", {"retention": {"link_days": 45}}, "Word for word.\n"
+        )
+        program = programs.find_program(session, "spring")
+        statements.keep_statements(session, program.id, [shown], now=dt.datetime.now(dt.UTC))
+    engine.dispose()
+
+    assert cohort.exists()
+    assert "Word for word." in run("privacy", "show", "abababab").output
+    assert "was shown to anybody" in run("privacy", "show", "00000000", fails=True).output
+    assert "no digest" in run("privacy", "show", "xyz", fails=True).output
+    assert "no longer than people were once told: link_days=45" in run("retention", "run", "--dry-run").output
+
+
+def test_a_name_is_forgotten_on_request(run: Run, cohort: Path) -> None:
+    run("roster", "import", "spring", "Finance", str(cohort))
+
+    assert "0 messages" in run("program", "forget", "spring", "mA@example.org", "--yes").output
+    assert (
+        "could not find" in run("program", "forget", "spring", "ma@example.org", "--yes", fails=True).output
+    )
+    assert "participant.contact_forgotten" in run("audit", "show").output

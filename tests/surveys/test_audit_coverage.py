@@ -15,6 +15,7 @@ from surveys import (
     accounts,
     audit,
     break_glass,
+    contacts,
     exports,
     invitations,
     program_contacts,
@@ -144,6 +145,9 @@ WAYS: Mapping[AuditAction, Callable[[Stage], object]] = {
     ),
     AuditAction.ROSTER_IMPORTED: import_pair,
     AuditAction.REPORTING_LINE_ALLOWED: allow_line,
+    AuditAction.CONTACT_FORGOTTEN: lambda s: contacts.forget_contact(
+        s.session, s.world.program, s.world.pairs[0].mentor.contact.email, now=s.now
+    ),
     AuditAction.PAIR_ENDED: lambda s: rematching.end_match(
         s.session, s.world.pairs[0], ended_on=s.now.date(), now=s.now
     ),

@@ -15,7 +15,7 @@ from surveys import responses, waves, withdrawal
 from surveys.database import make_engine, make_session_factory
 from surveys.errors import InvitationError
 from surveys.invitations import find_invitation
-from surveys.models import Answer, Participant, Response, Wave
+from surveys.models import Answer, Participant, PseudonymLink, Response, Wave
 
 FIRST = {"A1": AnswerValue(code=1)}
 
@@ -155,3 +155,60 @@ def test_nobody_leaves_between_the_check_and_the_answer(
     with pytest.raises(InvitationError), session_factory.begin() as session:
         send(session, world, FIRST)
     assert world.session.scalars(select(Response.key)).all() == []
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_who_leaves_waits_for_an_answer_of_the_partner(
+    world: Any, hurried_sessions: sessionmaker[Session]
+) -> None:
+    """The partner's answer must not be saved under the pseudonym that the pair had before."""
+    send(world.session, world, FIRST)
+    world.session.commit()
+    partner = next(
+        one for one in world.issued if one.pair_id == world.issued[0].pair_id and one is not world.issued[0]
+    )
+    how = {"pseudonyms": world.pseudonyms, "locale": "en", "now": world.now, "folders": world.folders}
+
+    def leave() -> None:
+        with hurried_sessions.begin() as session:
+            person = session.get_one(Participant, world.issued[0].participant_id)
+            withdrawal.withdraw_from_surveys(session, person, pseudonyms=world.pseudonyms, now=world.now)
+
+    responses.submit_response(world.session, partner.invitation, FIRST, **how)
+    with pytest.raises(OperationalError):
+        leave()
+    world.session.commit()
+    leave()
+
+    with hurried_sessions() as session:
+        invitation = find_invitation(session, partner.token, now=world.now)
+        assert responses.load_response(session, invitation, world.pseudonyms) is not None
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_partner_who_saves_after_the_leaving_finds_the_new_pseudonym(
+    world: Any, session_factory: sessionmaker[Session]
+) -> None:
+    """Their page was opened before: what it has read of the pair is old by then."""
+    partner = next(
+        one for one in world.issued if one.pair_id == world.issued[0].pair_id and one is not world.issued[0]
+    )
+    how = {"pseudonyms": world.pseudonyms, "locale": "en", "now": world.now, "folders": world.folders}
+    send(world.session, world, FIRST)
+    responses.submit_response(world.session, partner.invitation, FIRST, **how)
+    world.session.commit()
+
+    with session_factory.begin() as late:
+        # What was read stays in memory as long as somebody looks at it.
+        seen = late.scalars(select(PseudonymLink)).all()
+        invitation = find_invitation(late, partner.token, now=world.now)
+        assert responses.load_response(late, invitation, world.pseudonyms) is not None
+        with session_factory.begin() as session:
+            person = session.get_one(Participant, world.issued[0].participant_id)
+            withdrawal.withdraw_from_surveys(session, person, pseudonyms=world.pseudonyms, now=world.now)
+        sent = responses.submit_response(late, invitation, {"A2": AnswerValue(code=2)}, **how)
+
+    assert seen
+    assert sent.already_submitted
+    with session_factory() as session:
+        assert len(session.scalars(select(Response.key)).all()) == 1

@@ -8,7 +8,7 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import JSON, Engine, column, insert, inspect, select, table, text
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy.exc import DatabaseError, IntegrityError
 from sqlalchemy.orm import Session
 
 from surveys import audit, database
@@ -190,6 +190,29 @@ def test_messages_written_before_they_had_a_state_are_kept_and_open(empty_databa
                 ("contact", "words a", "open", sent),
                 ("free", "words b", "open", sent),
             ]
+    finally:
+        engine.dispose()
+
+
+def test_what_the_retention_clock_has_done_survives_a_new_kind_of_data(empty_database_url: str) -> None:
+    engine = make_engine(empty_database_url)
+    program = "INSERT INTO program (id, slug, name, organisation, floor, picks, default_locale) VALUES ('p', 's', 'n', 'o', 5, '{}', 'en')"
+    cohort = "INSERT INTO cohort (id, program_id, name) VALUES ('c', 'p', 'n')"
+    step = "INSERT INTO retention_step (cohort_id, kind, done_on) VALUES ('c', '%s', '2026-03-02')"
+    try:
+        upgrade_to(engine, "0004")
+        with engine.begin() as connection:
+            for statement in (program, cohort, step % "link"):
+                connection.execute(text(statement))
+        with pytest.raises(IntegrityError), engine.begin() as connection:
+            connection.execute(text(step % "contacts"))
+
+        upgrade(engine)
+
+        with engine.begin() as connection:
+            connection.execute(text(step % "contacts"))
+            kinds = connection.execute(text("SELECT kind FROM retention_step ORDER BY kind")).scalars().all()
+        assert kinds == ["contacts", "link"]
     finally:
         engine.dispose()
 

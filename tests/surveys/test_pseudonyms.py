@@ -120,8 +120,8 @@ def test_a_link_made_by_another_transaction_in_between_is_taken_over(
     looked = threading.local()
     find: Callable[..., str | None] = Pseudonyms._find
 
-    def find_and_wait(self: Pseudonyms, session: Session, subject: str) -> str | None:
-        found = find(self, session, subject)
+    def find_and_wait(self: Pseudonyms, session: Session, subject: str, **how: bool) -> str | None:
+        found = find(self, session, subject, **how)
         if not getattr(looked, "once", False):
             looked.once = True
             both_looked.wait()

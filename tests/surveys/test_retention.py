@@ -51,6 +51,7 @@ EVERYTHING = {
     RetentionKind.ANSWERS: 8,
     RetentionKind.GOALS: 1,
     RetentionKind.MESSAGES: 1,
+    RetentionKind.CONTACTS: 4,
 }
 
 
@@ -117,9 +118,9 @@ class TestTimes:
             ({"days": 89}, set()),
             ({"days": 90}, {"link", "goals"}),
             ({"months": 12, "days": -1}, {"link", "goals"}),
-            ({"months": 12}, {"link", "goals", "comments", "messages"}),
-            ({"months": 24, "days": -1}, {"link", "goals", "comments", "messages"}),
-            ({"months": 24}, {"link", "goals", "comments", "messages", "answers"}),
+            ({"months": 12}, {"link", "goals", "comments", "messages", "contacts"}),
+            ({"months": 24, "days": -1}, {"link", "goals", "comments", "messages", "contacts"}),
+            ({"months": 24}, {"link", "goals", "comments", "messages", "contacts", "answers"}),
         ],
     )
     def test_each_kind_goes_at_the_end_of_its_time(self, ended: Any, step: Any, gone: set[str]) -> None:
@@ -230,7 +231,7 @@ class TestSafety:
         ).all()
         assert sorted(actions) == sorted(action.value for action in retention.ACTIONS.values())
         assert all(report.problem is None for report in audit.verify_log(session))
-        assert count(session, RetentionStep) == [5]
+        assert count(session, RetentionStep) == [6]
 
     def test_two_runs_at_once_delete_once(self, ended: Any, session_factory: sessionmaker[Session]) -> None:
         ended.session.close()
@@ -347,7 +348,7 @@ class TestPolicy:
             RetentionPolicy.from_settings({"audit_months": 1})
 
     def test_the_defaults_are_those_that_were_promised(self) -> None:
-        assert RetentionPolicy() == RetentionPolicy(90, 90, 12, 24, 12, 12)
+        assert RetentionPolicy() == RetentionPolicy(90, 90, 12, 24, 12, 12, 12)
 
 
 def test_what_followed_from_messages_and_trials_goes_with_them(ended: Any) -> None:
@@ -405,14 +406,14 @@ def test_every_table_is_dealt_with_or_named_as_kept() -> None:
         "confidential_answer", "confidential_comment", "confidential_response", "confidential_respondent",
         "confidential_group", "pseudonym_link", "addressed_message", "shared_goal", "access_session", "access_rate",
         "addressed_outcome", "addressed_decision", "addressed_draw", "addressed_talk", "shared_wish", "shared_extension",
-        "audit_event", "erasure_receipt", "confidential_theme", "confidential_theme_support", "break_glass_request",
+        "audit_event", "erasure_receipt", "confidential_theme", "confidential_theme_support", "break_glass_request", "contact",
     }  # fmt: skip
     kept = {
         # The programme itself and its published results, the people who sign in, and what the clock and the log need.
-        "program", "cohort", "pair", "participant", "contact", "invitation", "wave", "wave_release", "data_package",
+        "program", "cohort", "pair", "participant", "invitation", "wave", "wave_release", "data_package",
         "access_user", "access_membership", "pseudonym_key", "audit_head", "retention_step",
-        # Who was named to participants, what a moderator signed, and themes as published.
-        "program_contact", "access_pledge", "wave_themes",
+        # Who was named to participants, what a moderator signed, themes as published, and what people were promised.
+        "program_contact", "access_pledge", "wave_themes", "privacy_statement",
     }  # fmt: skip
 
     assert dealt_with | kept == set(Base.metadata.tables)

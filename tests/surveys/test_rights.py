@@ -13,11 +13,17 @@ from sqlalchemy.orm import Session
 
 from instruments.answers import AnswerValue
 from instruments.model import Missing, Role, WaveKind
-from surveys import exports, responses, rights, waves
+from surveys import audit, exports, invitations, responses, rights, waves
+from surveys.contacts import forget_contact
+from surveys.errors import InvitationError, ProgramError
 from surveys.models import (
+    AuditEvent,
     Base,
+    Contact,
     DataPackage,
     ErasureReceipt,
+    Goal,
+    Message,
     Pair,
     Participant,
     Program,
@@ -277,3 +283,170 @@ class TestPackages:
         answered.session.rollback()
 
         assert answered.session.scalars(select(DataPackage)).all() == []
+
+
+class TestAddressedAndShared:
+    """What a person wrote with their name, and what a pair shares, in the same files."""
+
+    @pytest.fixture
+    def written(self, answered: Any) -> Any:
+        mine, other = answered.pairs
+        rows = [
+            (mine.mentor_id, "contact", "=Call me, please."),
+            (mine.mentee_id, "contact", "The partner's message"),
+        ]
+        for person, kind, body in rows:
+            answered.session.add(
+                Message(
+                    program_id=answered.program.id,
+                    participant_id=person,
+                    kind=kind,
+                    body=body,
+                    sent_at=answered.now,
+                )
+            )
+        for pair, text in ((mine, "Learn to listen"), (other, "A goal of others")):
+            answered.session.add(
+                Goal(pair_id=pair.id, position=1, text=text, levels=["less", "more"], weight=2)
+            )
+        answered.session.commit()
+        return answered
+
+    def goals(self, world: Any, **changes: Any) -> tuple[rights.OwnGoal, ...]:
+        given = {
+            "pseudonyms": world.pseudonyms,
+            "may_read": lambda _response: True,
+            "unnamed_partner": "your partner",
+        }
+        return rights.own_goals(world.session, world.pairs[0].mentor, **(given | changes))
+
+    def test_both_are_in_the_file_and_nothing_of_others(self, written: Any) -> None:
+        messages = rights.own_messages(written.session, written.pairs[0].mentor)
+        content = rights.answers_as_json(
+            "Spring", own(written), messages, self.goals(written), now=written.now
+        )
+        parsed = json.loads(content)
+
+        assert parsed["messages_to_the_coordinator"] == [
+            {"kind": "contact", "sent_on": "2026-03-02", "text": "=Call me, please."}
+        ]
+        (goal,) = parsed["goals_shared_in_the_pair"]
+        assert (goal["goal"], goal["with_partner"]) == ("Learn to listen", "Senior0")
+        assert goal["levels"] == ["less", "more"]
+        assert b"The partner's message" not in content
+        assert b"A goal of others" not in content
+
+    def test_as_tables_they_compute_nothing(self, written: Any) -> None:
+        messages = rights.messages_as_csv(rights.own_messages(written.session, written.pairs[0].mentor))
+        goals = rights.goals_as_csv(self.goals(written)).decode("utf-8-sig")
+
+        (message,) = csv.DictReader(io.StringIO(messages.decode("utf-8-sig"), newline=""))
+        (goal,) = csv.DictReader(io.StringIO(goals, newline=""))
+        assert message["text"] == "'=Call me, please."
+        assert (goal["goal"], goal["levels"]) == ("Learn to listen", "less | more")
+
+    def test_goals_need_answers_about_the_pair_that_may_be_read(self, written: Any) -> None:
+        assert self.goals(written, may_read=lambda _response: False) == ()
+        assert (
+            rights.own_goals(
+                written.session,
+                written.pairs[1].mentor,
+                pseudonyms=written.pseudonyms,
+                may_read=lambda _response: True,
+                unnamed_partner="your partner",
+            )
+            == ()
+        )
+
+
+class TestTombstones:
+    def test_what_is_left_keeps_a_link_from_beginning_anew(self, scene: Any, answered: Any) -> None:
+        link = answered.invitation_of(answered.pairs[0], Role.MENTOR)
+        withdraw_from_surveys(
+            answered.session, answered.pairs[0].mentor, pseudonyms=answered.pseudonyms, now=answered.now
+        )
+        answered.session.commit()
+
+        with pytest.raises(InvitationError):
+            answer(answered, Role.MENTOR, 0, {"A1": AnswerValue(code=4)})
+        with pytest.raises(InvitationError):
+            invitations.reissue_invitation(answered.session, link.invitation, now=answered.now)
+        assert scene.invite(answered.wave) == []
+        assert answered.pseudonyms.respondent_key(answered.session, answered.pairs[0].mentor_id) is None
+
+    def test_the_log_shows_that_somebody_left_and_not_who(self, answered: Any) -> None:
+        person = answered.pairs[0].mentor
+        withdraw_from_surveys(answered.session, person, pseudonyms=answered.pseudonyms, now=answered.now)
+        answered.session.commit()
+
+        (entry,) = [
+            one for one in audit.list_events(answered.session) if one.action == "participant.surveys_ended"
+        ]
+        values = {
+            str(value) for column in AuditEvent.__table__.columns if (value := getattr(entry, column.name))
+        }
+        assert entry.program_id == answered.program.id
+        assert person.id not in values
+        assert (entry.actor, entry.wave_id) == ("a participant", None)
+
+    @pytest.mark.parametrize(
+        ("n_left", "said"),
+        [
+            (0, "fewer than 5 people"),
+            (1, "fewer than 5 people"),
+            (4, "fewer than 5 people"),
+            (5, "5 people or more"),
+            (6, "5 people or more"),
+        ],
+    )
+    def test_a_later_package_says_whether_many_left_and_never_how_many(
+        self, scene: Any, tmp_path: Path, n_left: int, said: str
+    ) -> None:
+        pairs = scene.add_pairs(7)
+        wave = scene.add_wave(WaveKind.T2)
+        scene.invite(wave)
+        waves.close_wave(scene.session, wave, now=scene.now)
+        for pair in pairs[:n_left]:
+            withdraw_from_surveys(scene.session, pair.mentor, pseudonyms=scene.pseudonyms, now=scene.now)
+        manifest = exports.write_data_package(
+            scene.session, scene.cohort.program, tmp_path / "package", purpose="Evaluation", now=scene.now,
+            folders=scene.folders,
+        )  # fmt: skip
+
+        assert manifest.withdrawn == said
+        assert json.loads((tmp_path / "package" / "manifest.json").read_text("utf-8"))["withdrawn"] == said
+
+
+class TestForgetting:
+    def test_name_address_and_messages_go_and_answers_stay(self, answered: Any) -> None:
+        session, person = answered.session, answered.pairs[0].mentor
+        for writer in (person.id, answered.pairs[1].mentor_id):
+            session.add(
+                Message(
+                    program_id=answered.program.id, participant_id=writer, kind="contact", body="Hello.",
+                    sent_at=answered.now,
+                )
+            )  # fmt: skip
+        session.flush()
+
+        n_messages = forget_contact(
+            session, answered.program, " Junior0.Mentor@Example.org ", now=answered.now
+        )
+        session.commit()
+
+        assert n_messages == 1
+        assert person.contact is None
+        assert session.scalars(select(Message.participant_id)).all() == [answered.pairs[1].mentor_id]
+        assert len(session.scalars(select(Response.key)).all()) == 3
+        assert len(session.scalars(select(Contact.email)).all()) == 3
+        assert "participant.contact_forgotten" in {one.action for one in audit.list_events(session)}
+        (partner,) = [
+            link.invitation for link in answered.issued if link.participant_id == answered.pairs[0].mentee_id
+        ]
+        assert invitations.partner_name(session, partner) == ""
+
+    def test_an_address_of_nobody_is_said(self, answered: Any) -> None:
+        with pytest.raises(ProgramError) as caught:
+            forget_contact(answered.session, answered.program, "nobody@example.org", now=answered.now)
+        assert caught.value.code == "not_found"
+        assert len(answered.session.scalars(select(Contact.email)).all()) == 4

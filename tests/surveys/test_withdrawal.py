@@ -65,7 +65,11 @@ def test_the_partners_answers_and_their_pair_stay(answered: Any) -> None:
 
     assert before is not None
     assert responses.load_response(session, partner, answered.pseudonyms) == before
-    assert answered.pseudonyms.pair_key(session, pair.id) == pair_key
+    fresh = answered.pseudonyms.pair_key(session, pair.id)
+    assert fresh is not None
+    assert fresh != pair_key
+    assert pair_key not in session.scalars(select(Response.pair_key)).all()
+    assert session.scalars(select(Response.pair_key)).all().count(fresh) == 2
 
 
 def test_the_persons_links_stop_working_and_no_new_ones_are_issued(scene: Any, answered: Any) -> None:

@@ -334,25 +334,6 @@ def test_without_a_partners_name_the_pages_still_read_well(
     assert client.post(f"{mentee}/write", data={"kind": "mediation"}).status_code == 200
 
 
-def test_the_good_to_know_names_both_exceptions_before_the_first_question(
-    client: FlaskClient, mentee: str, write: Callable[[], Session]
-) -> None:
-    from surveys.models import ContactKind, Program
-    from surveys.program_contacts import set_program_contact
-
-    words = text_of(client.get(mentee).text)
-    assert "has no consequence for you" in words
-    assert "A court can order that answers be handed over." in words
-    assert "passes it on to those who are there for people’s safety, and not to the coordinator." in words
-
-    with write() as session:
-        program = session.scalars(select(Program)).one()
-        set_program_contact(session, program, ContactKind.SAFEGUARDING, name="Dr. <Keller>", reach="555")
-    assert "passes it on to Dr. <Keller>, who is there for people’s safety" in text_of(
-        client.get(mentee).text
-    )
-
-
 def test_the_days_of_a_link_are_the_days_of_writing(client: FlaskClient, mentee: str, clock) -> None:
     clock.forward(days=9 + 89)
     assert client.get(f"{mentee}/write").status_code == 200

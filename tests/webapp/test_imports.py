@@ -17,6 +17,7 @@ HEAVY = (
     "sklearn",
     "statsmodels",
     "pyarrow",
+    "typst",
 )
 
 SERVE = """

@@ -571,6 +571,6 @@ class TestCoordinator:
             program = session.scalars(select(Program).where(Program.slug == "spring")).one()
             for name in ("moderator", "second"):
                 user = session.scalars(select(User).where(User.email == f"{name}@example.org")).one()
-                accounts.remove_membership(session, user, program, MembershipRole.MODERATOR)
+                accounts.remove_membership(session, user, program, MembershipRole.MODERATOR, now=NOW)
 
         assert "This programme has no moderator yet" in self.page(client, world)

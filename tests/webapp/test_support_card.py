@@ -4,7 +4,7 @@ import logging
 import re
 import zlib
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from flask import Flask
@@ -19,6 +19,8 @@ from webapp.database import EXTENSION
 from webapp.participate.visit import Visit
 
 OPEN, CLOSED = '<details class="support" id="support" open>', '<details class="support" id="support"     >'
+
+NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -262,7 +264,7 @@ def test_it_names_whom_one_can_turn_to_as_far_as_they_are_named(
     with write() as session:
         program = session.scalars(select(Program)).one()
         for kind, name in ((ContactKind.NEUTRAL, "Nadia <b>"), (ContactKind.EXTERNAL, "Helpline")):
-            program_contacts.set_program_contact(session, program, kind, name=name, reach="0800 555")
+            program_contacts.set_program_contact(session, program, kind, name=name, reach="0800 555", now=NOW)
     page = client.get(links[0]).text
     assert "<dd><bdi>Nadia &lt;b&gt;</bdi>: <bdi>0800 555</bdi></dd>" in page
     assert "<dd><bdi>Helpline</bdi>: <bdi>0800 555</bdi></dd>" in page

@@ -95,14 +95,17 @@ class TestPromise:
                 now=clock(),
             )
             token = invitations.issue_invitations(session, wave, now=clock(), folders=TOY_FOLDERS)[0].token
-        plain, written = (text_of(client.get(address).text) for address in (f"/s/{token}", mentee))
+        plain, written = (
+            text_of(client.get(f"{address}?lang=en").text) for address in (f"/s/{token}", mentee)
+        )
 
         assert "the coordinator, can see your answers. Results" in plain
-        assert "Only the law, such as a court order, can force an exception" in plain
-        assert "serious harm" not in plain
+        assert "a court order, serious harm that has to be averted" in plain
+        assert "announces serious harm" not in plain
+        assert "has any consequence for you" in plain
         assert "can see your answers, with one exception" in written
         assert "passes it on to Sana Safeguard, never to the coordinator" in written
-        assert "Only the law" not in written
+        assert "a court order, serious harm that has to be averted" in written
 
 
 class TestBeforeWriting:

@@ -17,6 +17,7 @@ ACTIONS: Mapping[str, str] = {
     AuditAction.REPORTING_LINE_ALLOWED: N_("A pair was allowed in which one reports to the other."),
     AuditAction.PAIR_ENDED: N_("A pair was ended."),
     AuditAction.PAIR_MATCHED: N_("People were matched anew."),
+    AuditAction.CONTACT_FORGOTTEN: N_("A participant's name and address were deleted at their request."),
     AuditAction.MESSAGE_MOVED: N_("A message to the coordinator was taken up or done with."),
     AuditAction.TALKS_DRAWN: N_("The talks to hold after the trial period were drawn up."),
     AuditAction.TALK_HELD: N_("A talk was held."),
@@ -59,6 +60,7 @@ ACTIONS: Mapping[str, str] = {
     AuditAction.ANSWERS_DELETED: N_("Answers were deleted, their time being over."),
     AuditAction.GOALS_DELETED: N_("Goals were deleted, their time being over."),
     AuditAction.MESSAGES_DELETED: N_("Messages were deleted, their time being over."),
+    AuditAction.CONTACTS_DELETED: N_("Names and addresses were deleted, their time being over."),
     AuditAction.LOG_PRUNED: N_("The oldest entries of the log were deleted, their time being over."),
 }
 

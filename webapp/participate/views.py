@@ -21,6 +21,14 @@ from webapp.participate.visit import Visit, open_visit
 blueprint = Blueprint("participate", __name__, url_prefix="/s")
 # These forms need no cookie: the secret link is the credential, and `refuse_foreign_forms` keeps other sites out.
 csrf.exempt(blueprint)
+TABLE = "text/csv; charset=utf-8"
+# What the files of a person's own data are called, and what they are.
+FILES = {
+    "json": ("my-answers.json", "application/json"),
+    "csv": ("my-answers.csv", TABLE),
+    "messages": ("my-messages.csv", TABLE),
+    "goals": ("my-goals.csv", TABLE),
+}
 
 
 @blueprint.before_request
@@ -45,6 +53,12 @@ def show_welcome(token: str) -> str:
     visit = open_visit(token)
     saved = "saved" in request.args and bool(visit.answers)
     return render_template("participate/welcome.html", visit=visit, saved=saved)
+
+
+@blueprint.get("/<token>/privacy")
+def show_privacy(token: str) -> str:
+    """Show everything that is promised about data, in the reader's language."""
+    return render_template("participate/privacy.html", visit=open_visit(token))
 
 
 @blueprint.get("/<token>/<int:number>")
@@ -74,6 +88,7 @@ def save_answers(token: str, number: int) -> AnyResponse:
             visit.page(number),
             answers,
             quotable=quotable,
+            statement=_statement_read(visit),
             **_circumstances(visit),
         )
     except WaveNotOpenError as error:
@@ -107,7 +122,9 @@ def send_answers(token: str) -> AnyResponse:
     if visit.elsewhere:
         return _refuse(visit, ResponseError("begun_elsewhere"), {})
     try:
-        responses.submit_response(db(), visit.invitation, **_circumstances(visit))
+        responses.submit_response(
+            db(), visit.invitation, statement=_statement_read(visit), **_circumstances(visit)
+        )
     except WaveNotOpenError as error:
         return _refuse(visit, error, {})
     except ResponseError as error:
@@ -157,20 +174,26 @@ def show_my_data(token: str) -> str:
     return render_template("participate/my_data.html", visit=open_visit(token))
 
 
-@blueprint.get("/<token>/my-data/<any(json, csv):kind>")
+@blueprint.get("/<token>/my-data/<any(json, csv, messages, goals):kind>")
 def download_my_data(token: str, kind: str) -> AnyResponse:
-    """Send the answers that this browser gave, as a file; without any, lead to the page that says why there is none."""
+    """Send what the person wrote, as a file, if this browser gave answers; without any, lead to the page that says why not."""
     visit = open_visit(token)
     if not visit.own_responses:
         return redirect(url_for("participate.show_my_data", token=token), 303)
-    if kind == "csv":
-        content, mimetype = rights.answers_as_csv(visit.own_responses), "text/csv; charset=utf-8"
+    if kind == "json":
+        content = rights.answers_as_json(
+            visit.program.name, visit.own_responses, visit.own_messages, visit.own_goals, now=now()
+        )
+    elif kind == "messages":
+        content = rights.messages_as_csv(visit.own_messages)
+    elif kind == "goals":
+        content = rights.goals_as_csv(visit.own_goals)
     else:
-        content = rights.answers_as_json(visit.program.name, visit.own_responses, now=now())
-        mimetype = "application/json"
+        content = rights.answers_as_csv(visit.own_responses)
+    name, mimetype = FILES[kind]
     answer = make_response(content)
     answer.content_type = mimetype
-    answer.headers["Content-Disposition"] = f"attachment; filename=my-answers.{kind}"
+    answer.headers["Content-Disposition"] = f"attachment; filename={name}"
     return answer
 
 
@@ -220,6 +243,14 @@ def overwrite_afterwards(answer: AnyResponse) -> AnyResponse:
 def _circumstances(visit: Visit) -> dict[str, Any]:
     """Return what every use case that writes a response is told."""
     return {"pseudonyms": pseudonyms(), "locale": visit.locale, "now": now(), "folders": instrument_folders()}
+
+
+def _statement_read(visit: Visit) -> str | None:
+    """Return the digest of the statement that the page was shown with, once the present one is kept."""
+    read: str | None = request.form.get("statement")
+    if read == visit.privacy.shown.digest:
+        visit.privacy.keep()
+    return read
 
 
 def _form_of(visit: Visit, number: int) -> PageForm:

@@ -11,7 +11,17 @@ from flask import current_app
 
 from instruments.answers import AnswerValue
 from instruments.model import Form, FormPage, Instrument, WaveKind, shuffled_items
-from surveys import extensions, invitations, messages, responses, retention, rights, support, waves
+from surveys import (
+    extensions,
+    invitations,
+    messages,
+    responses,
+    retention,
+    rights,
+    statements,
+    support,
+    waves,
+)
 from surveys.models import (
     ContactKind,
     DataPackage,
@@ -27,6 +37,7 @@ from webapp import i18n
 from webapp.database import db, instrument_folders, now, pseudonyms
 from webapp.participate import holder
 from webapp.participate.forms import PageForm, Wording
+from webapp.participate.statement import StatementPage, open_statement
 
 # Time budget of measurement.md 3.1: seconds for a rating and for a written answer.
 SECONDS_PER_CHOICE = 8
@@ -116,6 +127,37 @@ class Visit:
     def packages(self) -> list[DataPackage]:
         """The data packages in which answers of this person may be."""
         return rights.packages_with(db(), self.invitation.participant)
+
+    @cached_property
+    def privacy(self) -> StatementPage:
+        """What the person is promised, as the configuration stands now."""
+        return open_statement(self.wave, self.program, self.locale, self.locales, self.partner)
+
+    @property
+    def promise_changed(self) -> bool:
+        """Whether the answers that this browser holds were given under another promise than the present one."""
+        response = self.response
+        if response is None or self.withdrawn or self.state is not waves.WaveState.OPEN:
+            return False
+        return not statements.was_read(db(), response.statement, self.privacy.statement)
+
+    @cached_property
+    def own_messages(self) -> tuple[rights.OwnMessage, ...]:
+        """What the person wrote to the coordinator, where this browser holds answers of theirs."""
+        if not self.own_responses:
+            return ()
+        return rights.own_messages(db(), self.invitation.participant)
+
+    @cached_property
+    def own_goals(self) -> tuple[rights.OwnGoal, ...]:
+        """The goals of the pairs about which this browser holds answers."""
+        return rights.own_goals(
+            db(),
+            self.invitation.participant,
+            pseudonyms=pseudonyms(),
+            may_read=holder.is_held,
+            unnamed_partner=i18n.gettext("your partner"),
+        )
 
     @property
     def asks_for_words(self) -> bool:
