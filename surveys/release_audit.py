@@ -63,7 +63,8 @@ def find_withheld(
         if breach.method is Method.ALGEBRA and any(place in costs for place in breach.numbers):
             raise ReleaseAuditError(
                 "few",
-                tuple((kind, role.value, scale) for kind, role, scale in withhold),
+                withhold,
+                [numbers[place].label for place in breach.numbers],
                 floor=floor,
                 numbers="; ".join(" ".join(numbers[place].label) for place in breach.numbers),
                 proposal="; ".join(" ".join(numbers[place].label) for place in report.withhold),

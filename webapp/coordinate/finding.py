@@ -15,7 +15,7 @@ def load_program(slug: str) -> Program:
     return get_program(slug, MembershipRole.COORDINATOR)
 
 
-def _checked_key(key: str) -> str:
+def check_key(key: str) -> str:
     """Return a key as it can stand in the database; anything else is 404 before it gets there."""
     if not re.fullmatch(r"[0-9a-f]{32}", key):
         abort(404)
@@ -24,13 +24,13 @@ def _checked_key(key: str) -> str:
 
 def load_cohort(slug: str, cohort_id: str) -> Cohort:
     """Return a cohort of a programme that the user coordinates."""
-    return programs.get_cohort(db(), load_program(slug), _checked_key(cohort_id))
+    return programs.get_cohort(db(), load_program(slug), check_key(cohort_id))
 
 
 def load_wave(slug: str, wave_id: str) -> Wave:
     """Return a wave of a programme that the user coordinates."""
     program = load_program(slug)
-    wave = db().get(Wave, _checked_key(wave_id))
+    wave = db().get(Wave, check_key(wave_id))
     if wave is None or wave.cohort.program_id != program.id:
         abort(404)
     return wave
