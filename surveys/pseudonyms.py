@@ -102,9 +102,10 @@ class Pseudonyms:
 
     def _find(self, session: Session, subject: str) -> str | None:
         """The pseudonym of a subject; None if it has no link under this key."""
+        # Checked whether or not there is a link, so that looking takes as long for those who have never answered.
+        self.check_key(session)
         link = session.get(PseudonymLink, self._lookup(subject))
         if link is None:
-            self.check_key(session)
             return None
         return self._open(subject, link.sealed)
 

@@ -82,8 +82,8 @@ def test_p_and_effect_size_are_those_of_the_scores(study, ease):
     _first, second = ask_twice(study, ease, before, after)
     change = second.scale(MENTOR, "AA").change
     assert change.n == 20
-    assert change.p == max(0.001, round(sign_flip_p(score(after) - score(before)), 3))
-    assert change.p > 0.001
+    # From some size on patterns are drawn, not counted.
+    assert change.p == pytest.approx(sign_flip_p(score(after) - score(before)), abs=0.015)
     assert change.g_low < change.g < change.g_high
 
 
