@@ -429,7 +429,7 @@ def test_rates_are_shown_in_steps_while_a_wave_is_open(
 
     # Six of twelve are a half; nobody of twelve, and four of them, are not told.
     assert re.findall(r'<progress max="100" value="(\d+)"', page) == rates
-    assert page.count('<dd class="rates__words">about 50 %</dd>') == len(rates)
+    assert page.count(">about 50 %</data></dd>") == len(rates)
 
 
 def test_results_do_not_exist_before_the_wave_is_closed(world: World, desk: FlaskClient) -> None:

@@ -82,11 +82,13 @@ def put_in_place(app: Flask, path: Path) -> None:
 
 # Cohort -> its number of pairs, and for each wave the day on which it opens, and who has answered it by now: everybody of both
 # roles, the mentees alone, or nobody who was ever asked. A wave that everybody has answered is closed and released.
+# The mentors of Fresh have never answered anything.
 PLAN: Mapping[str, tuple[int, Mapping[WaveKind, tuple[int, str]]]] = {
     "North": (12, {TC: (-40, "all"), T2: (-20, "all")}),
     "Seven": (7, {TC: (-40, "all"), T2: (-20, "all")}),
     "Tiny": (6, {TC: (-40, "all"), T2: (-3, "mentees"), T0: (9, "")}),
     "Wide": (12, {TC: (-40, "all"), T2: (-3, "mentees")}),
+    "Fresh": (5, {T2: (-3, "mentees")}),
     "Empty": (0, {}),
 }
 
@@ -167,10 +169,10 @@ def answer(session: Session, invitation: Invitation, codes: tuple[int, int, int]
 
 
 def make_world(base: Path, seeds: Seeds, path: Path, few: int, codes: tuple[int, int, int]) -> Path:
-    """A copy in which the first mentors of Tiny and Wide have answered the open wave, all of them in one way."""
+    """A copy in which the first mentors of three cohorts have answered the open wave, all of them in one way."""
     shutil.copyfile(base, path)
     with writing(path) as session:
-        for cohort in ("Tiny", "Wide"):
+        for cohort in ("Tiny", "Wide", "Fresh"):
             for number in range(few):
                 token = seeds.links[cohort, Role.MENTOR, number]
                 answer(session, invitations.find_invitation(session, token, now=START), codes)
