@@ -10,7 +10,8 @@ pairs is one person, and where somebody does, correspondingly more answers have 
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,7 +51,14 @@ from surveys.published import (
     releases_of,
 )
 from surveys.release_audit import find_withheld
-from surveys.release_menu import Candidate, CandidateName, ScoredWave, list_candidates, offered_scales
+from surveys.release_menu import (
+    Candidate,
+    CandidateName,
+    ScoredWave,
+    list_candidates,
+    name_by_person,
+    offered_scales,
+)
 from surveys.reports import CohortComparison, CohortContrast, CohortRow, compare_cohorts
 from surveys.waves import floor_of, instrument_of, response_rates
 
@@ -166,9 +174,12 @@ def _decide(
     The rules are told of answers, each by respondent and pair: somebody who leaves one of two pairs leaves an answer behind,
     not a person. So that k people always stand behind what can be worked out, they ask for one answer more than the k - 1
     people with the most pairs have together; where nobody has two pairs that is k.
+
+    What stands is told to them once more by person alone (`name_by_person`): a group of the same people less one, asked about new
+    partners or in a cohort made for the purpose, differs by one person, though by all its answers.
     """
     from scoring import disclosure
-    from scoring.disclosure import SENSITIVE_FLOOR, Cell
+    from scoring.disclosure import Cell
 
     released: set[CandidateName] = set()
     for role in Role:
@@ -182,15 +193,32 @@ def _decide(
             )
             if candidate.n_people >= disclosure.floor_of(cell, floor):
                 cells[candidate.name] = cell
-        pairs = _pairs_per_person(list(cells.values()), published)
-        decisions = disclosure.decide_release(
-            list(cells.values()),
-            published,
-            floor=max(floor, 1 + sum(pairs[: floor - 1])),
-            sensitive_floor=1 + sum(pairs[: max(floor, SENSITIVE_FLOOR) - 1]),
-        )
-        released |= {name for name, decision in zip(cells, decisions, strict=True) if decision.released}
+        standing = _keep_allowed(cells, published, floor)
+        by_person = {name: _by_person(cells[name]) for name in cells if name in standing}
+        released |= _keep_allowed(by_person, [_by_person(cell) for cell in published], floor)
     return frozenset(released)
+
+
+def _keep_allowed(
+    cells: Mapping[CandidateName, "Cell"], published: Sequence["Cell"], floor: int
+) -> frozenset[CandidateName]:
+    """The names of the cells that the rules let through."""
+    from scoring import disclosure
+    from scoring.disclosure import SENSITIVE_FLOOR
+
+    pairs = _pairs_per_person(list(cells.values()), published)
+    decisions = disclosure.decide_release(
+        list(cells.values()),
+        published,
+        floor=max(floor, 1 + sum(pairs[: floor - 1])),
+        sensitive_floor=1 + sum(pairs[: max(floor, SENSITIVE_FLOOR) - 1]),
+    )
+    return frozenset(name for name, decision in zip(cells, decisions, strict=True) if decision.released)
+
+
+def _by_person(cell: "Cell") -> "Cell":
+    """The cell as who knows people, and not whom each answer was about, sees it."""
+    return replace(cell, members=name_by_person(cell.members))
 
 
 def _pairs_per_person(cells: Sequence["Cell"], published: Sequence["Cell"]) -> list[int]:

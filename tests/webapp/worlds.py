@@ -168,11 +168,18 @@ def answer(session: Session, invitation: Invitation, codes: tuple[int, int, int]
     responses.submit_response(session, invitation, answers, now=moment, **HOW)
 
 
-def make_world(base: Path, seeds: Seeds, path: Path, few: int, codes: tuple[int, int, int]) -> Path:
-    """A copy in which the first mentors of three cohorts have answered the open wave, all of them in one way."""
+def make_world(
+    base: Path,
+    seeds: Seeds,
+    path: Path,
+    few: int,
+    codes: tuple[int, int, int],
+    cohorts: tuple[str, ...] = ("Tiny", "Wide", "Fresh"),
+) -> Path:
+    """A copy in which the first mentors of some cohorts have answered the open wave, all of them in one way."""
     shutil.copyfile(base, path)
     with writing(path) as session:
-        for cohort in ("Tiny", "Wide", "Fresh"):
+        for cohort in cohorts:
             for number in range(few):
                 token = seeds.links[cohort, Role.MENTOR, number]
                 answer(session, invitations.find_invitation(session, token, now=START), codes)
