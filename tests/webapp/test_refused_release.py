@@ -77,7 +77,8 @@ def fields_of(page: str) -> dict[str, list[str]]:
 
 def shown(page: str) -> str:
     """The text of a page."""
-    return " ".join(unescape(re.sub(r"<[^>]+>", " ", page)).split())
+    text = " ".join(unescape(re.sub(r"<[^>]+>", " ", page)).split())
+    return text.replace("\N{FIRST STRONG ISOLATE}", "").replace("\N{POP DIRECTIONAL ISOLATE}", "")
 
 
 def read(app: Flask, seeds: Seeds) -> tuple[ReleaseView | None, list[str], Wave]:

@@ -9,7 +9,7 @@ from surveys.errors import ReleaseAuditError
 from surveys.models import Wave
 from surveys.release_menu import CandidateName
 from surveys.waves import floor_of, instrument_of
-from webapp.coordinate.figures import choose_locale_of
+from webapp.coordinate.figures import choose_locale_of, keep_together
 from webapp.coordinate.words import KINDS, ROLES
 from webapp.database import db, instrument_folders
 from webapp.i18n import gettext as _
@@ -51,7 +51,7 @@ def _describe(instrument: Instrument, number: tuple[str, ...]) -> str:
     known = {one.id for one in instrument.scales}
     title = instrument.scale_title(scale, choose_locale_of(instrument)) if scale in known else scale
     said = {
-        "scale": title,
+        "scale": keep_together(title),
         "role": _(ROLES[Role(role)]) if role else "–",
         "wave": _(KINDS[WaveKind(waves[-1])].name) if waves else "–",
     }
