@@ -70,6 +70,8 @@ def attack(browser: Any, url: str, token: str, seeds: Seeds) -> list[tuple[Any, 
     context = browser.new_context(viewport={"width": 1280, "height": 900}, locale="en")
     context.add_cookies([{"name": COOKIE, "value": token, "url": url}])
     page, seen = context.new_page(), []
+    # The first release that a server makes loads the whole of the statistics.
+    page.set_default_timeout(120_000)
 
     def note(response: Any) -> None:
         if "/static/" not in response.url:
