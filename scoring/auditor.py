@@ -11,10 +11,15 @@ BOUNDS
     it says of the sum of squares. Linear programmes ask how low and how high a sum over a few people can be (`audit_bounds`).
     It is betrayed when that leaves less than half a step of the scale: a mean at the end of the range does so for everybody.
 
-An attacker may be one of the respondents, and have a partner who tells. Whoever knows j people's answers takes them out of every
-sum, so he must not learn anything about fewer than k - j others: the floor counts him and his partner in. For the algebra this follows
+An attacker may be one of the respondents, and have a partner who tells (P1 of the measurement plan: "own answers, and one colluding
+partner"). Whoever knows j people's answers takes them out of every sum, so he must not learn anything about fewer than k - j others:
+the floor counts him and his partner in, and of five people he may learn what three others have together, never what one or two have. For the algebra this follows
 from the promise to outsiders, because a combination about the j and fewer than k - j others is about fewer than k people. A stricter
-promise, k others, would need cells of k + j people, which the floor of measurement plan 5.4 does not ask for.
+promise, k others, would need cells of k + j people, which the floor of measurement plan 5.4 does not ask for. Who holds other people's
+links and answers in their place knows as many answers as he gave: links are credentials, and no rule on numbers protects from that.
+
+An attacker is taken to know all memberships, that is, who answered what. Whatever counts people, a response rate or the n beside a mean,
+follows from them and tells him nothing more.
 
 References
 ----------

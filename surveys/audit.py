@@ -54,6 +54,7 @@ class AuditAction(StrEnum):
     INVITATION_REISSUED = "invitation.reissued"
     INVITATION_REVOKED = "invitation.revoked"
     RELEASE_FROZEN = "release.frozen"
+    RELEASE_REFUSED = "release.refused"
     DATA_EXPORTED = "data.exported"
     SURVEYS_ENDED = "participant.surveys_ended"
     COORDINATOR_NAMED = "membership.coordinator_named"

@@ -171,25 +171,38 @@ class ResponseError(CodedError):
 
 
 class ReleaseAuditError(CodedError):
-    """The auditor refused a release: nothing of it is stored. `withhold` names the numbers without which it would pass."""
+    """A release that was refused: nothing of it is stored.
+
+    `withhold` names the numbers without which it would pass, as kind, role and scale, and `betraying` those that betray something
+    together, with their waves; no name of a person or pair is among them.
+    """
 
     sentences: ClassVar[Mapping[str, tuple[str, str]]] = {
         "few": (
             N_(
                 "Together with everything published before, these results would tell what fewer than %(floor)d people answered: %(numbers)s."
             ),
-            N_(
-                "Nothing was stored. Write to those who run this service; it would be safe to leave out: %(proposal)s."
-            ),
+            N_("Nothing was published. It would be safe to leave out: %(proposal)s."),
         ),
         "figures": (
             N_("These results contradict what has been published before, so they could not be checked."),
-            N_("Nothing was stored. Write to those who run this service."),
+            N_("Nothing was published. Write to those who run this service."),
+        ),
+        "unknown": (
+            N_("These results have no such number to leave out: %(number)s."),
+            N_("Nothing was published. Take the names as the refusal gave them."),
         ),
     }
 
-    def __init__(self, code: str, withhold: Sequence[tuple[str, str, str]] = (), **params: str | int) -> None:
+    def __init__(
+        self,
+        code: str,
+        withhold: Sequence[tuple[str, str, str]] = (),
+        betraying: Sequence[Sequence[str]] = (),
+        **params: str | int,
+    ) -> None:
         self.withhold = tuple(withhold)
+        self.betraying = tuple(tuple(number) for number in betraying)
         super().__init__(code, **params)
 
 

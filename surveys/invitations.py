@@ -130,14 +130,15 @@ def hold_invitation(session: Session, invitation: Invitation, *, now: datetime) 
 def reissue_invitation(
     session: Session, invitation: Invitation, *, now: datetime, actor: User | None = None
 ) -> IssuedInvitation:
-    """Replace a lost link by a new one; the old one stops working, and what was saved stays."""
+    """Replace a lost link by a new one; the old one stops working, and what was saved stays.
+
+    Somebody who has left the surveys gets one too, which opens nothing: whoever asks for it does not learn that they left.
+    """
     moment = as_utc(now)
     wave = invitation.wave
     lock_wave(session, wave)
     if wave_state(wave, moment) is WaveState.CLOSED:
         raise WaveError("closed", kind=wave.kind.value)
-    if invitation.participant.surveys_ended_on is not None:
-        raise InvitationError("revoked")
     same = (
         Invitation.wave_id == invitation.wave_id,
         Invitation.pair_id == invitation.pair_id,

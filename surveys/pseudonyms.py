@@ -120,10 +120,11 @@ class Pseudonyms:
 
     def _find(self, session: Session, subject: str, *, hold: bool = False) -> str | None:
         """The pseudonym of a subject, on demand read afresh and held; None if it has no link under this key."""
+        # Checked whether or not there is a link, so that looking takes as long for those who have never answered.
+        self.check_key(session)
         held: dict[str, Any] = {"populate_existing": True, "with_for_update": {"read": True}} if hold else {}
         link = session.get(PseudonymLink, self._lookup(subject), **held)
         if link is None:
-            self.check_key(session)
             return None
         return self._open(subject, link.sealed)
 

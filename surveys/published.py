@@ -4,8 +4,12 @@ Rounding is a step of publication, made once here; computation before it and pag
 
 - Up to 9 respondents: means with 1 decimal and an interval from reference values, so that neither the sum nor the spread of
   so small a group is given away.
-- From 10 respondents: levels with 1 decimal, as the scores are shown everywhere; changes, their intervals and effect sizes with
-  2 decimals, because a verdict turns on a tenth of a point; p with 3, and .001 for anything below.
+- From 10 respondents: levels with 1 decimal, as the scores are shown everywhere; changes and their intervals with 2 decimals,
+  because a verdict turns on a tenth of a point.
+- From 20 respondents: also the effect size, with 2 decimals, and p with 3, and .001 for anything below. In a smaller group the
+  p of a sign-flip test may say of every single person which way they went: of ten people .002 is reached only if all ten moved
+  in one direction. Of twenty that is a p far below .001, which many other answers have too. The effect size would sharpen
+  what rounded intervals of levels say of the spread.
 - A level in the outer twentieth of the range is given as "at least" or "at most" the border of it: a mean of exactly 5.0
   would say what every single person answered. The same holds for a change across nearly the whole range.
 - An interval is never narrower than one from a spread of a sixteenth of the range (a quarter of a point on a scale of 1 to 5),
@@ -29,12 +33,13 @@ from instruments.model import Role, WaveKind
 from surveys.errors import SurveyError
 from surveys.models import Cohort, Program, Release, Wave
 
-RULES_VERSION = "1"
+RULES_VERSION = "2"
 NOT_SHOWN: Mapping[str, Any] = {"shown": False}
 OUTER_SHARE = 1 / 20
 SMALLEST_SPREAD = 1 / 16
 SMALLEST_P = 0.001
 FULL_REPORT = 10
+TESTED_REPORT = 20
 
 Bound = Literal["at least", "at most"]
 IntervalKind = Literal["t", "reference"]
@@ -174,7 +179,7 @@ def publish_change(
 ) -> dict[str, Any]:
     """The change of a released cell without its verdict; `width` is the range of the scale in points.
 
-    `effect` is the standardised change with its interval. Below ten respondents p and effect are left out.
+    `effect` is the standardised change with its interval. Below twenty respondents p and effect are left out.
     """
     decimals = 2 if figures.n >= FULL_REPORT else 1
     outer = width * (1 - 2 * OUTER_SHARE)
@@ -182,7 +187,7 @@ def publish_change(
     low, high, kind, widened = _interval(figures)
     if bound is not None:
         low, high, kind = None, None, None
-    if figures.n < FULL_REPORT or widened or bound is not None:
+    if figures.n < TESTED_REPORT or widened or bound is not None:
         p, effect = None, (None, None, None)
     g, g_low, g_high = (None if value is None else _rounded(value, 2) for value in effect)
     return {

@@ -11,6 +11,7 @@ Here the rounding of `published` is read backwards. The auditor in `scoring.audi
 
 import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
@@ -19,10 +20,11 @@ from sqlalchemy.orm import Session
 from surveys.errors import ReleaseAuditError
 from surveys.models import Cohort, Program, PublishedGroup, Release, Wave
 from surveys.published import FULL_REPORT, OUTER_SHARE, SMALLEST_SPREAD
-from surveys.release_menu import Candidate, CandidateName
+from surveys.release_menu import Candidate, CandidateName, name_by_person
 
 if TYPE_CHECKING:
     from scoring.auditor import Figures, PublishedNumber
+    from scoring.suppression import AuditReport
 
 # What it costs to withhold a number: one each, and a little more for what a report is read for.
 PRIMARY_COST, CHANGE_COST = 0.25, 0.125
@@ -40,7 +42,6 @@ def find_withheld(
 
     Raises ReleaseAuditError when the rules have let through what they promise to stop, or when the numbers contradict each other.
     """
-    from scoring.auditor import Method
     from scoring.errors import ScoringError
     from scoring.suppression import Knowledge, audit_release
 
@@ -58,17 +59,33 @@ def find_withheld(
         report = audit_release(numbers, costs, floor=floor, owners=owners, knowledge=knowledge)
     except ScoringError as problem:
         raise ReleaseAuditError("figures") from problem
-    withhold = tuple(new[place - first].name for place in report.withhold)
+    _require_sound(report, numbers, costs, floor)
+    if len(owners) > len(set(owners.values())):
+        # Once more for who sees people and not whom they were asked about; sums alone, since the answers are different ones.
+        people = [replace(one, members=name_by_person(one.members), figures=None) for one in numbers]
+        owners = {member: member.partition("/")[0] for number in people for member in number.members}
+        _require_sound(audit_release(people, costs, floor=floor, owners=owners), numbers, costs, floor)
+    return frozenset(new[place - first].name for place in report.withhold)
+
+
+def _require_sound(
+    report: "AuditReport", numbers: Sequence["PublishedNumber"], costs: Mapping[int, float], floor: int
+) -> None:
+    """Raise ReleaseAuditError if sums over a few people follow from the numbers: then a rule has a hole."""
+    from scoring.auditor import Method
+
     for breach in report.breaches:
         if breach.method is Method.ALGEBRA and any(place in costs for place in breach.numbers):
+            withhold = [numbers[place].label for place in report.withhold]
+            betraying = [numbers[place].label for place in breach.numbers]
             raise ReleaseAuditError(
                 "few",
-                tuple((kind, role.value, scale) for kind, role, scale in withhold),
+                [(kind, role, scale) for kind, role, scale, *_waves in withhold],
+                betraying,
                 floor=floor,
-                numbers="; ".join(" ".join(numbers[place].label) for place in breach.numbers),
-                proposal="; ".join(" ".join(numbers[place].label) for place in report.withhold),
+                numbers="; ".join(map(" ".join, betraying)),
+                proposal="; ".join(map(" ".join, withhold)),
             )
-    return frozenset(withhold)
 
 
 def _new_number(candidate: Candidate, body: Mapping[str, Any]) -> "PublishedNumber":

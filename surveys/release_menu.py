@@ -6,7 +6,8 @@ means would be about these few people alone. A short form beside its long form i
 is unknown for every single person, so the two means cannot be played off against one another.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -92,6 +93,16 @@ class Candidate:
     def n_people(self) -> int:
         """How many people stand behind the answers."""
         return int(self.rows.get_level_values("respondent").nunique())
+
+
+def name_by_person(answers: Iterable[str]) -> frozenset[str]:
+    """The answers of a cell, "respondent/pair" each, named by whose they are and which of theirs in this cell, whatever the pair.
+
+    Somebody who was matched anew, or put into a second cohort, is asked about another pair and may well answer the same. Who
+    lays the two groups side by side then sees the person, not the pair.
+    """
+    found: Counter[str] = Counter(answer.partition("/")[0] for answer in answers)
+    return frozenset(f"{respondent}/{number}" for respondent, n in found.items() for number in range(n))
 
 
 def list_candidates(current: ScoredWave, scored: Mapping[WaveKind, ScoredWave]) -> Iterator[Candidate]:

@@ -1,7 +1,8 @@
 """Freezing what a closed wave may say, once, and reading only that: no page computes anything from answers.
 
 A release is decided by the rules of `scoring.disclosure` over everything the programme has published before; `published` rounds
-what a cell of it says, and `release_audit` lets the auditor have a go at the whole before it is stored. Scales only, in this version: single items, distributions and organisation-wide totals are not released.
+what a cell of it says, and `release_audit` lets the auditor have a go at the whole before it is stored. Scales only, in this
+version: single items, distributions and organisation-wide totals are not released.
 
 The unit of a mean is one person about one pair, as in the data package. What the rules count is people: who answers for several
 pairs is one person, and where somebody does, correspondingly more answers have to stand between two published numbers.
@@ -9,24 +10,24 @@ pairs is one person, and where somebody does, correspondingly more answers have 
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from instruments.model import Role, WaveKind
 from surveys.audit import AuditAction, record_event
 from surveys.datasets import WaveStillOpenError, item_frame
+from surveys.errors import ReleaseAuditError
 from surveys.models import (
     Cohort,
     Program,
     PublishedGroup,
     Release,
-    Response,
-    ResponseState,
     User,
     Wave,
     new_key,
@@ -50,7 +51,14 @@ from surveys.published import (
     releases_of,
 )
 from surveys.release_audit import find_withheld
-from surveys.release_menu import Candidate, CandidateName, ScoredWave, list_candidates, offered_scales
+from surveys.release_menu import (
+    Candidate,
+    CandidateName,
+    ScoredWave,
+    list_candidates,
+    name_by_person,
+    offered_scales,
+)
 from surveys.reports import CohortComparison, CohortContrast, CohortRow, compare_cohorts
 from surveys.waves import floor_of, instrument_of, response_rates
 
@@ -73,12 +81,22 @@ __all__ = [
 
 
 def freeze_release(
-    session: Session, wave: Wave, *, now: dt.datetime, folders: Sequence[Path] = (), actor: User | None = None
+    session: Session,
+    wave: Wave,
+    *,
+    now: dt.datetime,
+    folders: Sequence[Path] = (),
+    actor: User | None = None,
+    withhold: Collection[CandidateName] = (),
 ) -> Release:
     """Decide and store what a closed wave may say; a second call gives the release that is there.
 
-    Raises WaveStillOpenError, and ReleaseAuditError when the auditor refuses: then nothing is stored. Two callers at once get the same release: they take turns on the programme, and a unique
-    constraint stands behind that.
+    `withhold` names numbers that are left out as if a rule had stopped them: the proposal of a refusal to which somebody has
+    agreed. What is left is audited like any other release.
+
+    Raises WaveStillOpenError, and ReleaseAuditError when the auditor refuses or a name in `withhold` is none: then nothing is
+    stored. Two callers at once get the same release: they take turns on the programme, and a unique constraint stands behind
+    that.
     """
     if wave.closed_at is None:
         raise WaveStillOpenError(kind=wave.kind.value)
@@ -89,11 +107,14 @@ def freeze_release(
     floor = floor_of(wave)
     scored = _score_cohort(session, wave, folders)
     candidates = list(list_candidates(scored[wave.kind], scored))
-    released = _decide(candidates, _published_before(session, program), floor)
+    for name in withhold:
+        if name not in {candidate.name for candidate in candidates}:
+            raise ReleaseAuditError("unknown", number=" ".join(name)[:80])
+    released = _decide(candidates, _published_before(session, program), floor) - frozenset(withhold)
     body = _write_body(session, scored[wave.kind], candidates, released, floor)
-    withheld = find_withheld(session, program, candidates, released, body, floor)
-    if withheld:
-        released -= withheld
+    betraying = find_withheld(session, program, candidates, released, body, floor)
+    if betraying:
+        released -= betraying
         body = _write_body(session, scored[wave.kind], candidates, released, floor)
     release = Release(
         id=new_key(),
@@ -153,9 +174,12 @@ def _decide(
     The rules are told of answers, each by respondent and pair: somebody who leaves one of two pairs leaves an answer behind,
     not a person. So that k people always stand behind what can be worked out, they ask for one answer more than the k - 1
     people with the most pairs have together; where nobody has two pairs that is k.
+
+    What stands is told to them once more by person alone (`name_by_person`): a group of the same people less one, asked about new
+    partners or in a cohort made for the purpose, differs by one person, though by all its answers.
     """
     from scoring import disclosure
-    from scoring.disclosure import SENSITIVE_FLOOR, Cell
+    from scoring.disclosure import Cell
 
     released: set[CandidateName] = set()
     for role in Role:
@@ -169,15 +193,32 @@ def _decide(
             )
             if candidate.n_people >= disclosure.floor_of(cell, floor):
                 cells[candidate.name] = cell
-        pairs = _pairs_per_person(list(cells.values()), published)
-        decisions = disclosure.decide_release(
-            list(cells.values()),
-            published,
-            floor=max(floor, 1 + sum(pairs[: floor - 1])),
-            sensitive_floor=1 + sum(pairs[: max(floor, SENSITIVE_FLOOR) - 1]),
-        )
-        released |= {name for name, decision in zip(cells, decisions, strict=True) if decision.released}
+        standing = _keep_allowed(cells, published, floor)
+        by_person = {name: _by_person(cells[name]) for name in cells if name in standing}
+        released |= _keep_allowed(by_person, [_by_person(cell) for cell in published], floor)
     return frozenset(released)
+
+
+def _keep_allowed(
+    cells: Mapping[CandidateName, "Cell"], published: Sequence["Cell"], floor: int
+) -> frozenset[CandidateName]:
+    """The names of the cells that the rules let through."""
+    from scoring import disclosure
+    from scoring.disclosure import SENSITIVE_FLOOR
+
+    pairs = _pairs_per_person(list(cells.values()), published)
+    decisions = disclosure.decide_release(
+        list(cells.values()),
+        published,
+        floor=max(floor, 1 + sum(pairs[: floor - 1])),
+        sensitive_floor=1 + sum(pairs[: max(floor, SENSITIVE_FLOOR) - 1]),
+    )
+    return frozenset(name for name, decision in zip(cells, decisions, strict=True) if decision.released)
+
+
+def _by_person(cell: "Cell") -> "Cell":
+    """The cell as who knows people, and not whom each answer was about, sees it."""
+    return replace(cell, members=name_by_person(cell.members))
 
 
 def _pairs_per_person(cells: Sequence["Cell"], published: Sequence["Cell"]) -> list[int]:
@@ -257,7 +298,7 @@ def _write_body(
                 "change": None if change is None else _change_body(change, released),
             }
         roles[role.value] = {
-            "response_rate": _response_rate(session, current, role, floor),
+            "response_rate": _response_rate(session, current, role),
             "scales": scales,
         }
     instrument = current.instrument
@@ -344,20 +385,10 @@ def _figures(
     return Figures(candidate.n_people, mean, low, high, interval_kind, floor_half)
 
 
-def _response_rate(session: Session, current: ScoredWave, role: Role, floor: int) -> dict[str, Any] | None:
-    """How many of a role have answered, as it was shown while the wave was open; nothing below the floor.
-
-    The rate while a wave is open may tell none from four; a frozen release may not.
-    """
-    people = session.scalars(
-        select(func.count(func.distinct(Response.respondent_key))).where(
-            Response.wave_id == current.wave.id,
-            Response.role == role,
-            Response.state == ResponseState.SUBMITTED,
-        )
-    ).one()
+def _response_rate(session: Session, current: ScoredWave, role: Role) -> dict[str, Any] | None:
+    """How many of a role have answered, as it was shown while the wave was open; nothing below the floor."""
     ended = current.wave.closed_at or current.wave.closes_at
     rates = {rate.role: rate for rate in response_rates(session, current.wave, now=ended)}
-    if people < floor or role not in rates or rates[role].percent is None:
+    if role not in rates or rates[role].percent is None:
         return None
     return {"percent": rates[role].percent, "bound": rates[role].bound.replace("_", " ") or None}

@@ -1,6 +1,6 @@
 """Responses: saved page by page, resumed, sent, and changed until the wave closes."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from hashlib import sha256
@@ -64,14 +64,38 @@ class _Desk:
     today: date
 
 
-def load_response(session: Session, invitation: Invitation, pseudonyms: Pseudonyms) -> ResponseView | None:
-    """What the person has saved so far, to resume from; None if there is nothing. A withdrawn response has no answers."""
+@dataclass(frozen=True)
+class _Contents:
+    """What a response holds: its answers, and which written ones may be quoted."""
+
+    answers: Mapping[str, AnswerValue]
+    quotable: frozenset[str]
+
+
+NOTHING_SHOWN = _Contents({}, frozenset())
+
+
+def load_response(
+    session: Session,
+    invitation: Invitation,
+    pseudonyms: Pseudonyms,
+    *,
+    may_read: Callable[[ResponseView], bool] | None = None,
+) -> ResponseView | None:
+    """What the person has saved so far, to resume from; None if there is nothing. A withdrawn response has no answers.
+
+    Without leave of `may_read`, where it is given, the view has no answers. The database is then asked the same questions whether
+    or not anything is saved, so that the time a page takes does not tell who has answered.
+    """
     respondent_key = pseudonyms.respondent_key(session, invitation.participant_id)
     pair_key = pseudonyms.pair_key(session, invitation.pair_id)
-    if respondent_key is None or pair_key is None:
+    # Nothing is kept under an empty key.
+    response = _find_response(session, invitation.wave_id, respondent_key or "", pair_key or "")
+    if response is None:
         return None
-    response = _find_response(session, invitation.wave_id, respondent_key, pair_key)
-    return _view(session, response) if response is not None else None
+    if may_read is not None and not may_read(_view(response)):
+        return _view(response)
+    return _view(response, _contents(session, response.key))
 
 
 def save_page(
@@ -106,7 +130,7 @@ def save_page(
     _write(desk, check.valid, cleared=cleared, quotable=quotable)
     if check.problems:
         raise AnswerError(check.problems)
-    return _view(session, desk.response)
+    return _view(desk.response, _contents(session, desk.response.key))
 
 
 def submit_response(
@@ -144,7 +168,7 @@ def submit_response(
         response.state = ResponseState.SUBMITTED
         response.submitted_on = desk.today
     session.flush()
-    return Submission(_view(session, response), already)
+    return Submission(_view(response, _contents(session, response.key)), already)
 
 
 def withdraw_response(
@@ -331,11 +355,16 @@ def _has_answers(session: Session, response_key: str) -> bool:
     return bool(session.scalar(select(or_(answered, commented))))
 
 
-def _view(session: Session, response: Response) -> ResponseView:
-    """The response as its owner sees it."""
-    answers, comments = _stored(session, response.key)
+def _contents(session: Session, response_key: str) -> _Contents:
+    """The answers of a response as they were given."""
+    answers, comments = _stored(session, response_key)
     values = {item: AnswerValue(code=row.code, missing=row.missing) for item, row in answers.items()}
     values |= {item: AnswerValue(text=row.text) for item, row in comments.items()}
+    return _Contents(values, frozenset(item for item, row in comments.items() if row.may_be_quoted))
+
+
+def _view(response: Response, contents: _Contents = NOTHING_SHOWN) -> ResponseView:
+    """The response as its owner sees it, or without its answers."""
     return ResponseView(
         tag=sha256(b"response:" + response.key.encode()).hexdigest(),
         state=response.state,
@@ -343,7 +372,7 @@ def _view(session: Session, response: Response) -> ResponseView:
         locale=response.locale,
         started_on=response.started_on,
         submitted_on=response.submitted_on,
-        answers=values,
-        quotable=frozenset(item for item, row in comments.items() if row.may_be_quoted),
+        answers=contents.answers,
+        quotable=contents.quotable,
         statement=response.statement_digest,
     )

@@ -129,8 +129,8 @@ def own_responses(
     """
     found = []
     for invitation in _invitations_of(session, participant):
-        response = load_response(session, invitation, pseudonyms)
-        if response is not None and response.answers and may_read(response):
+        response = load_response(session, invitation, pseudonyms, may_read=may_read)
+        if response is not None and response.answers:
             partner = partner_name(session, invitation) or unnamed_partner
             found.append(_describe(invitation, response, partner, folders))
     return tuple(found)

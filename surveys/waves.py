@@ -33,7 +33,10 @@ class WaveState(StrEnum):
 
 @dataclass(frozen=True)
 class ResponseRate:
-    """The share of a role that has answered, in steps of ten, or None where the role is too small to be told.
+    """The share of a role that has answered, in steps of ten, or None where nothing may be told of it.
+
+    That is so while fewer people were asked than a step of ten hides, and while fewer have answered than the floor: the rate
+    of an open wave, too, is the same for nobody as for four.
 
     The ends are open, so that nobody reads from 0 or 100 what each single person did: 10 then stands for "10 % or less"
     and `bound` is "at_most"; 90 stands for "90 % or more" and `bound` is "at_least". Otherwise `bound` is "".
@@ -171,7 +174,7 @@ def list_waves(session: Session, cohort: Cohort) -> list[Wave]:
 
 
 def response_rates(session: Session, wave: Wave, *, now: datetime) -> tuple[ResponseRate, ...]:
-    """For each role invited, roughly how many have sent their answers; never who."""
+    """For each role invited, roughly how many have sent their answers, once they are as many as the floor; never who."""
     as_utc(now)
     # A link that was replaced or given up still counts as one person asked, so that a withdrawal does not show as a smaller
     # group.
@@ -183,21 +186,24 @@ def response_rates(session: Session, wave: Wave, *, now: datetime) -> tuple[Resp
         .subquery()
     )
     sent = (
-        select(Response.role, func.count())
+        select(Response.role, func.count(), func.count(Response.respondent_key.distinct()))
         .where(Response.wave_id == wave.id, Response.state == ResponseState.SUBMITTED)
         .group_by(Response.role)
     )
     people = func.count(asked.c.participant_id.distinct())
-    n_sent = dict(session.execute(sent).all())
+    answered = {role: (n_sent, n_people) for role, n_sent, n_people in session.execute(sent)}
     sizes = session.execute(select(asked.c.role, func.count(), people).group_by(asked.c.role))
-    rates = [_rate(role, n_people, n_asked, n_sent.get(role, 0)) for role, n_asked, n_people in sizes]
+    floor = floor_of(wave)
+    rates = []
+    for role, n_asked, n_people in sizes:
+        n_sent, n_answered = answered.get(role, (0, 0))
+        told = n_people >= SMALLEST_RATED_ROLE and n_answered >= floor
+        rates.append(_rate(role, n_asked, n_sent) if told else ResponseRate(role, None))
     return tuple(sorted(rates, key=lambda rate: list(Role).index(rate.role)))
 
 
-def _rate(role: Role, n_people: int, n_asked: int, n_sent: int) -> ResponseRate:
+def _rate(role: Role, n_asked: int, n_sent: int) -> ResponseRate:
     """The rate to the nearest ten, open at both ends."""
-    if n_people < SMALLEST_RATED_ROLE:
-        return ResponseRate(role, None)
     tens = (20 * n_sent + n_asked) // (2 * n_asked)
     if tens <= 1:
         return ResponseRate(role, 10, "at_most")

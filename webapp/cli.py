@@ -534,15 +534,28 @@ def _links_file(target: Path | None) -> Iterator[IO[str]]:
 @click.argument("cohort_name", metavar="COHORT")
 @click.argument("kind", type=WAVE_KIND)
 @click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option(
+    "--without",
+    "names",
+    multiple=True,
+    metavar="NUMBER",
+    help="Leave out a number that a refusal named, such as level:mentor:PS; repeatable.",
+)
 @click.pass_obj
-def wave_close(settings: Settings, slug: str, cohort_name: str, kind: str, yes: bool) -> None:
+def wave_close(
+    settings: Settings, slug: str, cohort_name: str, kind: str, yes: bool, names: tuple[str, ...]
+) -> None:
     """Close a wave and freeze its one release.
+
+    Should the auditor block the release, the wave is closed, nothing is published, and the message names the fewest numbers
+    without which it would be safe; the same command with --without publishes the rest.
 
     \b
     Example:
       viceversa wave close spring "Finance" T0
+      viceversa wave close spring "Finance" T2 --without level:mentor:PS
     """
-    from surveys import releases, waves
+    from surveys import release_refusals, waves
 
     if not yes:
         click.confirm(
@@ -551,7 +564,19 @@ def wave_close(settings: Settings, slug: str, cohort_name: str, kind: str, yes: 
     with _session(settings) as session:
         closing = _wave(session, slug, cohort_name, kind)
         waves.close_wave(session, closing, now=_now())
-        releases.freeze_release(session, closing, now=_now(), folders=settings.instrument_folders)
+        refusal = release_refusals.freeze_or_refuse(
+            session,
+            closing,
+            now=_now(),
+            folders=settings.instrument_folders,
+            withhold=[release_refusals.read_name(name) for name in names],
+        )
+    if refusal is not None:
+        # Raised only now, so that the log remembers the refusal.
+        proposal = sorted({*names, *(release_refusals.write_name(name) for name in refusal.withhold)})
+        again = " ".join(f"--without {name}" for name in proposal) if refusal.withhold else ""
+        command = f'viceversa wave close {slug} "{cohort_name}" {kind} {again}'
+        raise click.ClickException(f"{refusal}\nTo publish the rest: {command}" if again else str(refusal))
     click.echo(f'{kind} is closed. Next: viceversa release show {slug} "{cohort_name}" {kind}')
 
 

@@ -201,6 +201,7 @@ ELSEWHERE: Mapping[AuditAction, str] = {
     AuditAction.MESSAGE_MOVED: "tests/surveys/test_messages.py",
     AuditAction.TALKS_DRAWN: "tests/surveys/test_trial.py",
     AuditAction.TALK_HELD: "tests/webapp/test_log_coverage.py",
+    AuditAction.RELEASE_REFUSED: "tests/webapp/test_refused_release.py",
     AuditAction.PLEDGE_SIGNED: "tests/surveys/test_themes.py",
     AuditAction.COMMENT_PASSED_ON: "tests/surveys/test_themes.py",
     AuditAction.THEMES_PUBLISHED: "tests/surveys/test_themes.py",

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from instruments.model import Role, WaveKind
-from surveys import invitations, programs, waves
+from surveys import invitations, programs, waves, withdrawal
 from surveys.errors import InvitationError, WaveError
 from surveys.models import AuditEvent, Base, Invitation
 
@@ -181,12 +181,18 @@ def test_a_new_link_replaces_the_old_one(world: Any) -> None:
     assert world.session.scalars(active).all() == [newest.invitation.id]
 
 
-def test_no_new_link_for_a_closed_wave_or_for_somebody_who_left(world: Any) -> None:
+def test_a_new_link_for_somebody_who_left_is_given_like_any_other_and_opens_nothing(world: Any) -> None:
     invitation = world.issued[0].invitation
-    invitation.participant.surveys_ended_on = world.now.date()
-    with pytest.raises(InvitationError):
-        invitations.reissue_invitation(world.session, invitation, now=world.now)
+    withdrawal.withdraw_from_surveys(
+        world.session, invitation.participant, pseudonyms=world.pseudonyms, now=world.now
+    )
+    fresh = invitations.reissue_invitation(world.session, invitation, now=world.now)
+    with pytest.raises(InvitationError) as caught:
+        invitations.find_invitation(world.session, fresh.token, now=world.now)
+    assert caught.value.code == "revoked"
 
+
+def test_no_new_link_for_a_closed_wave(world: Any) -> None:
     waves.close_wave(world.session, world.wave, now=world.now)
     with pytest.raises(WaveError):
         invitations.reissue_invitation(world.session, world.issued[1].invitation, now=world.now)

@@ -176,15 +176,31 @@ def test_waves_are_listed_in_the_order_in_which_they_open(
         (11, 24, 50, ""),  # 45.8 %
         (33, 40, 80, ""),  # 82.5 %
         (34, 40, 90, "at_least"),  # 85 %
-        (9, 9, None, ""),  # nine people are too few to be told about
     ],
 )
 def test_a_rate_is_told_in_steps_of_ten_with_open_ends(
     n_sent: int, n_asked: int, percent: int | None, bound: str
 ) -> None:
-    assert waves._rate(Role.MENTOR, n_asked, n_asked, n_sent) == waves.ResponseRate(
-        Role.MENTOR, percent, bound
-    )
+    assert waves._rate(Role.MENTOR, n_asked, n_sent) == waves.ResponseRate(Role.MENTOR, percent, bound)
+
+
+@pytest.mark.parametrize(
+    ("n_asked", "n_sent", "floor", "percent"),
+    [(10, 4, 5, None), (10, 5, 5, 50), (10, 5, 6, None), (9, 5, 5, None), (9, 9, 5, None)],
+)
+def test_a_rate_is_told_of_ten_people_asked_once_as_many_as_the_floor_have_answered(
+    scene: Any, n_asked: int, n_sent: int, floor: int, percent: int | None
+) -> None:
+    scene.cohort.program.floor = floor
+    scene.add_pairs(n_asked)
+    wave = scene.add_wave()
+    mentors = [one for one in scene.invite(wave) if one.invitation.participant.role is Role.MENTOR]
+    how = {"pseudonyms": scene.pseudonyms, "locale": "en", "now": scene.now, "folders": scene.folders}
+    for one in mentors[:n_sent]:
+        responses.submit_response(scene.session, one.invitation, {"A1": AnswerValue(code=3)}, **how)
+
+    rates = waves.response_rates(scene.session, wave, now=scene.now)
+    assert rates == (waves.ResponseRate(Role.MENTOR, percent), waves.ResponseRate(Role.MENTEE, None))
 
 
 def test_response_rates_count_sent_responses_by_role(scene: Any) -> None:
@@ -194,20 +210,20 @@ def test_response_rates_count_sent_responses_by_role(scene: Any) -> None:
     assert waves.response_rates(session, wave, now=now) == ()
     by_person = {one.participant_id: one.invitation for one in scene.invite(wave)}
     how = {"pseudonyms": scene.pseudonyms, "locale": "en", "now": now, "folders": scene.folders}
-    for pair in pairs[:4]:
+    for pair in pairs[:6]:
         responses.submit_response(session, by_person[pair.mentor_id], {"A1": AnswerValue(code=3)}, **how)
     responses.save_page(
         session, by_person[pairs[0].mentee_id], "meetings", {"A1": AnswerValue(code=3)}, **how
     )
 
-    expected = (waves.ResponseRate(Role.MENTOR, 40), waves.ResponseRate(Role.MENTEE, 10, "at_most"))
+    expected = (waves.ResponseRate(Role.MENTOR, 60), waves.ResponseRate(Role.MENTEE, None))
     assert waves.response_rates(session, wave, now=now) == expected
 
     # A person who leaves takes the answers along, but does not make the group look smaller.
     withdrawal.withdraw_from_surveys(session, pairs[9].mentor, pseudonyms=scene.pseudonyms, now=now)
     assert waves.response_rates(session, wave, now=now) == expected
     withdrawal.withdraw_from_surveys(session, pairs[0].mentor, pseudonyms=scene.pseudonyms, now=now)
-    assert waves.response_rates(session, wave, now=now)[0] == waves.ResponseRate(Role.MENTOR, 30)
+    assert waves.response_rates(session, wave, now=now)[0] == waves.ResponseRate(Role.MENTOR, 50)
 
 
 def test_no_rate_is_told_of_a_small_role(world: Any) -> None:

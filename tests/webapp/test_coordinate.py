@@ -16,7 +16,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from matplotlib.figure import Figure
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
@@ -26,7 +26,17 @@ from instruments.catalog import get_instrument
 from instruments.model import Role, WaveKind
 from surveys import accounts, invitations, programs, releases, responses, waves
 from surveys.database import make_engine, make_session_factory
-from surveys.models import AuditEvent, Cohort, Invitation, Pair, Participant, Program, Release, Wave
+from surveys.models import (
+    AuditEvent,
+    Cohort,
+    Invitation,
+    Pair,
+    Participant,
+    Program,
+    PublishedGroup,
+    Release,
+    Wave,
+)
 from surveys.pseudonyms import Pseudonyms
 from surveys.withdrawal import withdraw_from_surveys
 from webapp.coordinate.links import disarm_cell
@@ -399,23 +409,32 @@ def test_pages_say_nothing_about_who_has_answered(app: Flask, world: World, desk
 def test_small_roles_have_no_response_rate(world: World, desk: FlaskClient) -> None:
     page = shown(desk.get(world.address("wave East TC")).text)
 
-    assert page.count("fewer than 10 people: not shown") == 2
+    assert page.count("not shown: fewer than 10 people were asked, or fewer than 5 have answered") == 2
     assert "%" not in page.split("In steps of")[0]
 
 
+@pytest.mark.parametrize(("few", "rates"), [(0, []), (4, []), (6, ["50", "50"])])
 def test_rates_are_shown_in_steps_while_a_wave_is_open(
-    app: Flask, world: World, desk: FlaskClient, template: tuple[dict[int, Path], World]
+    app: Flask,
+    world: World,
+    desk: FlaskClient,
+    template: tuple[dict[int, Path], World],
+    few: int,
+    rates: list[str],
 ) -> None:
+    put_in_place(app, template[0][few])
     with app.extensions["viceversa.database"].writers.begin() as session:
         wave = session.get_one(Wave, world.waves["South T2"])
-        session.delete(session.scalars(select(Release).where(Release.wave_id == wave.id)).one())
+        release = session.scalars(select(Release).where(Release.wave_id == wave.id)).one()
+        session.execute(delete(PublishedGroup).where(PublishedGroup.release_id == release.id))
+        session.delete(release)
         wave.closed_at = None
         wave.closes_at = START + timedelta(days=1)
     page = desk.get(world.address("wave South T2")).text
 
-    # Four of twelve are a third, which is told as about 30 %.
-    assert re.findall(r'<progress max="100" value="(\d+)"', page) == ["30", "30"]
-    assert page.count('<dd class="rates__words">about 30 %</dd>') == 2
+    # Six of twelve are a half; nobody of twelve, and four of them, are not told.
+    assert re.findall(r'<progress max="100" value="(\d+)"', page) == rates
+    assert page.count(">about 50 %</data></dd>") == len(rates)
 
 
 def test_results_do_not_exist_before_the_wave_is_closed(world: World, desk: FlaskClient) -> None:

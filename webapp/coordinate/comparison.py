@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from flask import abort
+from markupsafe import Markup
 from sqlalchemy.orm import Session
 
 from instruments.catalog import get_instrument
@@ -16,8 +17,10 @@ from webapp.coordinate.figures import (
     ShownCell,
     choose_locale_of,
     count_digits,
+    figure,
     format_signed,
     keep_together,
+    place_of,
     show_change,
     show_level,
 )
@@ -68,13 +71,13 @@ class ComparedRow:
 
 @dataclass(frozen=True)
 class ContrastRow:
-    """Two cohorts of the second table."""
+    """Two cohorts of the second table; its numbers are worked out from the two changes that they name as their place."""
 
     first: str
     second: str
-    difference: str
-    low: str
-    high: str
+    difference: Markup
+    low: Markup
+    high: Markup
     verdict: str
 
 
@@ -91,7 +94,7 @@ class Comparison:
     has_level: bool
     rows: tuple[ComparedRow, ...]
     contrasts: tuple[ContrastRow, ...]
-    sentences: tuple[str, ...]
+    sentences: tuple[Markup, ...]
     by_reference: bool
     alt: str
 
@@ -136,7 +139,12 @@ def compare(
     found = releases.compare_cohorts(session, program, choice.scale.id, choice.role, to_wave=choice.wave)
     has_change = any(row.change is not None for row in found.rows)
     names = {row.cohort_id: row.cohort_name for row in found.rows}
-    rows = tuple(_show_row(row) for row in found.rows)
+    waves = {view.cohort_id: view.wave_id for view in menu.views if view.wave == choice.wave}
+    places = {
+        row.cohort_id: place_of(waves.get(row.cohort_id, ""), choice.role.value, choice.scale.id)
+        for row in found.rows
+    }
+    rows = tuple(_show_row(row, places[row.cohort_id]) for row in found.rows)
     title, role, wave = menu.title(choice.scale), _(ROLES[choice.role]), _(KINDS[choice.wave].name)
     if has_change:
         alt = _(
@@ -158,8 +166,8 @@ def compare(
         # Where changes are shown, means often are not; a column that withholds everything would say nothing.
         has_level=not has_change or any(row.level is not None and row.level.shown for row in rows),
         rows=rows,
-        contrasts=tuple(_show_contrast(contrast, names) for contrast in found.contrasts),
-        sentences=tuple(_say_change(row) for row in found.rows) if has_change else (),
+        contrasts=tuple(_show_contrast(contrast, names, places) for contrast in found.contrasts),
+        sentences=tuple(_say_change(row, places[row.cohort_id]) for row in found.rows) if has_change else (),
         by_reference=any(cell.by_reference for row in rows for cell in (row.level, row.change) if cell),
         alt=alt % {"scale": title, "role": role, "wave": wave},
     )
@@ -216,35 +224,39 @@ def _find_span(menu: Menu, choice: Choice) -> tuple[float, float]:
     return answer_format.minimum, answer_format.maximum
 
 
-def _show_row(row: CohortRow) -> ComparedRow:
+def _show_row(row: CohortRow, place: str) -> ComparedRow:
     """Return one cohort's row; a cohort whose wave is not closed has no numbers yet, which is no secret."""
     since = _(KINDS[row.change.from_wave].name) if row.change is not None and row.change.from_wave else ""
-    return ComparedRow(row.cohort_name, row.released, show_level(row.level), show_change(row.change), since)
+    level, change = show_level(row.level, place), show_change(row.change, place)
+    return ComparedRow(row.cohort_name, row.released, level, change, since)
 
 
-def _show_contrast(contrast: CohortContrast, names: dict[str, str]) -> ContrastRow:
+def _show_contrast(contrast: CohortContrast, names: dict[str, str], places: dict[str, str]) -> ContrastRow:
     """Return two cohorts' difference, in the order in which it was taken."""
     verdicts = {
         "moved": _("they changed differently"),
         "not shown": _("no difference can be shown"),
         "too few": _("too few people to conclude"),
     }
-    return ContrastRow(
-        names[contrast.first_cohort_id],
-        names[contrast.second_cohort_id],
-        format_signed(contrast.difference, 2),
-        format_signed(contrast.low, 2),
-        format_signed(contrast.high, 2),
-        verdicts[contrast.verdict],
+    ends = (contrast.first_cohort_id, contrast.second_cohort_id)
+    source = " ".join(f"{places[cohort_id]}/change" for cohort_id in ends)
+    difference, low, high = (
+        figure(format_signed(value, 2), value, f"{source} {name}")
+        for name, value in (
+            ("difference", contrast.difference),
+            ("low", contrast.low),
+            ("high", contrast.high),
+        )
     )
+    return ContrastRow(names[ends[0]], names[ends[1]], difference, low, high, verdicts[contrast.verdict])
 
 
-def _say_change(row: CohortRow) -> str:
+def _say_change(row: CohortRow, place: str) -> Markup:
     """Return what can be said of one cohort, in a sentence of its own."""
-    return " ".join(_say_parts(row))
+    return Markup(" ").join(_say_parts(row, place))
 
 
-def _say_parts(row: CohortRow) -> Iterator[str]:
+def _say_parts(row: CohortRow, place: str) -> Iterator[str]:
     """Return the sentence of one cohort: during, never because of."""
     cell, name = row.change, keep_together(row.cohort_name)
     if not row.released:
@@ -254,14 +266,14 @@ def _say_parts(row: CohortRow) -> Iterator[str]:
     elif not cell.shown or cell.mean is None or cell.from_wave is None:
         yield _("%(cohort)s: not shown.", cohort=name)
     elif cell.verdict == "moved":
-        points = format_number(abs(cell.mean), count_digits(cell))
+        points = figure(format_number(abs(cell.mean), count_digits(cell)), cell.mean, f"{place}/change/mean")
         since = _(KINDS[cell.from_wave].name)
         message = (
             _("%(cohort)s: the mean rose by %(points)s points during the time since “%(wave)s”.")
             if cell.mean > 0
             else _("%(cohort)s: the mean fell by %(points)s points during the time since “%(wave)s”.")
         )
-        yield message % {"cohort": name, "points": points, "wave": since}
+        yield Markup("{}").format(message) % {"cohort": name, "points": points, "wave": since}
     elif cell.verdict == "not shown":
         yield _("%(cohort)s: no change can be shown. This is no proof that nothing changed.", cohort=name)
     else:

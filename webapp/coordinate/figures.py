@@ -1,6 +1,11 @@
-"""Published numbers as text in the reader's language; nothing is rounded here beyond what publication rounded."""
+"""Published numbers as text in the reader's language; nothing is rounded here beyond what publication rounded.
+
+Every number on a page that answers led to is written by `figure`, together with the place in the stored release from which it comes.
+"""
 
 from dataclasses import dataclass
+
+from markupsafe import Markup
 
 from instruments.model import Instrument
 from surveys.releases import ChangeCell, LevelCell
@@ -16,14 +21,39 @@ TWO_DECIMALS_FROM = 10
 
 @dataclass(frozen=True)
 class ShownCell:
-    """A cell as it is printed: every text is empty where nothing may be shown, except `mean`, which then says so."""
+    """A cell as it is printed: every text is empty where nothing may be shown, except `mean`, which then says so.
+
+    `published` is the cell itself and `source` its place: the key of a wave, then the way through its release.
+    """
 
     shown: bool
     mean: str
-    interval: str = ""
+    low: str = ""
+    high: str = ""
     n: str = ""
     verdict: str = ""
     by_reference: bool = False
+    published: LevelCell | ChangeCell | None = None
+    source: str = ""
+
+    @property
+    def interval(self) -> str:
+        """Both ends of the interval as plain text, for a picture; empty where there is none."""
+        return _format_interval(self.low, self.high) if self.low and self.high else ""
+
+    def figure(self, name: str) -> Markup:
+        """One number of the cell with its place: its text here is called as it is called there."""
+        return figure(getattr(self, name), getattr(self.published, name), f"{self.source}/{name}")
+
+
+def figure(text: str, value: float | None, source: str) -> Markup:
+    """Return a published number that says where it comes from, for whoever checks a page against the stored releases."""
+    return Markup('<data value="{}" data-release="{}">{}</data>').format(value, source, text)
+
+
+def place_of(wave_id: str, role: str, scale_id: str) -> str:
+    """Return the place of a scale in the release of a wave."""
+    return f"{wave_id}/roles/{role}/scales/{scale_id}"
 
 
 def keep_together(name: str) -> str:
@@ -44,41 +74,41 @@ def format_plain(value: float, digits: int) -> str:
     return format_signed(value, digits) if value < 0 else format_number(value, digits)
 
 
-def show_level(cell: LevelCell | None) -> ShownCell | None:
+def show_level(cell: LevelCell | None, place: str) -> ShownCell | None:
     """Return a mean with its interval; None where the wave did not ask."""
     if cell is None:
         return None
     if not cell.shown or cell.mean is None:
         return ShownCell(shown=False, mean=_(NOT_SHOWN))
-    interval = ""
-    if cell.low is not None and cell.high is not None:
-        interval = _format_interval(format_number(cell.low, 1), format_number(cell.high, 1))
     return ShownCell(
         shown=True,
         mean=_add_bound(format_number(cell.mean, 1), cell.bound),
-        interval=interval,
+        low="" if cell.low is None else format_number(cell.low, 1),
+        high="" if cell.high is None else format_number(cell.high, 1),
         n=format_number(cell.n or 0),
         by_reference=cell.interval_kind == "reference",
+        published=cell,
+        source=f"{place}/level",
     )
 
 
-def show_change(cell: ChangeCell | None) -> ShownCell | None:
+def show_change(cell: ChangeCell | None, place: str) -> ShownCell | None:
     """Return a change with its interval and its verdict in words; None where there is nothing to compare with."""
     if cell is None:
         return None
     if not cell.shown or cell.mean is None:
         return ShownCell(shown=False, mean=_(NOT_SHOWN))
     digits = count_digits(cell)
-    interval = ""
-    if cell.low is not None and cell.high is not None:
-        interval = _format_interval(format_signed(cell.low, digits), format_signed(cell.high, digits))
     return ShownCell(
         shown=True,
         mean=_add_bound(format_signed(cell.mean, digits), cell.bound),
-        interval=interval,
+        low="" if cell.low is None else format_signed(cell.low, digits),
+        high="" if cell.high is None else format_signed(cell.high, digits),
         n=format_number(cell.n or 0),
         verdict=describe_verdict(cell),
         by_reference=cell.interval_kind == "reference",
+        published=cell,
+        source=f"{place}/change",
     )
 
 

@@ -21,7 +21,7 @@ from surveys.models import Contact, Invitation, Pair, Participant, Wave
 from surveys.waves import wave_state
 from webapp.access import current_user
 from webapp.coordinate.cohorts import read_done, send_csv
-from webapp.coordinate.finding import load_wave
+from webapp.coordinate.finding import check_key, load_wave
 from webapp.coordinate.words import KINDS, PERSON
 from webapp.database import db, instrument_folders, now
 
@@ -71,7 +71,7 @@ def issue_links(slug: str, wave_id: str) -> Response:
 def replace_link(slug: str, wave_id: str, invitation_id: str) -> Response:
     """Give one person a new link; the old one stops working, and what they saved stays."""
     wave = load_wave(slug, wave_id)
-    invitation = db().get(Invitation, invitation_id)
+    invitation = db().get(Invitation, check_key(invitation_id))
     if invitation is None or invitation.wave_id != wave.id:
         abort(404)
     issued = invitations.reissue_invitation(db(), invitation, now=now(), actor=current_user())

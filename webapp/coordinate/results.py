@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from flask import abort, make_response, render_template, request
+from markupsafe import Markup
 from werkzeug.wrappers import Response
 
 from instruments.catalog import get_instrument
@@ -15,7 +16,9 @@ from webapp.coordinate.figures import (
     ShownCell,
     choose_locale_of,
     describe_rate,
+    figure,
     format_signed,
+    place_of,
     show_change,
     show_level,
 )
@@ -38,7 +41,7 @@ class ScaleLine:
     scale: Scale
     title: str
     description: str
-    span: tuple[str, str]
+    span: tuple[Markup, Markup]
     level: ShownCell | None
     change: ShownCell | None
     since: str
@@ -49,7 +52,7 @@ class RolePart:
     """One role of a release."""
 
     role: Role
-    response_rate: str
+    response_rate: str | Markup
     lines: tuple[ScaleLine, ...]
 
     @property
@@ -145,18 +148,26 @@ def _show_role(release: ReleaseView, role: Role, instrument: Instrument) -> Role
     for scale_id, cells in content.scales.items():
         scale, change = instrument.scale(scale_id), cells.change
         since = _(KINDS[change.from_wave].name) if change is not None and change.from_wave else ""
+        place = place_of(release.wave_id, role.value, scale_id)
         lines.append(
             ScaleLine(
                 scale,
                 instrument.scale_title(scale_id, locale),
                 instrument.scale_description(scale_id, locale),
-                (format_number(cells.minimum), format_number(cells.maximum)),
-                show_level(cells.level),
-                show_change(change),
+                (
+                    figure(format_number(cells.minimum), cells.minimum, f"{place}/minimum"),
+                    figure(format_number(cells.maximum), cells.maximum, f"{place}/maximum"),
+                ),
+                show_level(cells.level, place),
+                show_change(change, place),
                 since,
             )
         )
-    return RolePart(role, describe_rate(content.response_rate, content.response_rate_bound), tuple(lines))
+    rate: str | Markup = describe_rate(content.response_rate, content.response_rate_bound)
+    if content.response_rate is not None:
+        source = f"{release.wave_id}/roles/{role.value}/response_rate/percent"
+        rate = figure(rate, content.response_rate, source)
+    return RolePart(role, rate, tuple(lines))
 
 
 def _format_tick(value: float) -> str:

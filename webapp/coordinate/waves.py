@@ -7,7 +7,7 @@ from werkzeug.wrappers import Response
 
 from instruments.catalog import get_instrument, latest_version
 from instruments.model import Instrument, Role, WaveKind
-from surveys import releases
+from surveys import release_refusals
 from surveys import waves as use_cases
 from surveys.errors import WaveError
 from surveys.models import Cohort, Program, Wave
@@ -17,6 +17,7 @@ from webapp.coordinate.figures import describe_rate
 from webapp.coordinate.finding import load_cohort, load_wave
 from webapp.coordinate.forms import WaveForm, make_choices, put_error, zone_of_forms
 from webapp.coordinate.links import count_links
+from webapp.coordinate.refusals import read_agreed, show_refusal
 from webapp.coordinate.themes import asks_for_words
 from webapp.coordinate.words import KINDS, ROLES, STATES
 from webapp.database import db, discard_changes, instrument_folders, now
@@ -82,11 +83,16 @@ def open_wave(slug: str, wave_id: str) -> Response:
 
 
 def close_wave(slug: str, wave_id: str) -> str | Response | tuple[str, int]:
-    """Ask whether a wave shall be closed, and on a yes close it and freeze its one release."""
+    """Ask whether a wave shall be closed, and on a yes close it and freeze its one release, or say why it is blocked."""
     wave = load_wave(slug, wave_id)
     if request.method == "POST":
+        agreed = read_agreed(wave)
         use_cases.close_wave(db(), wave, now=now(), actor=current_user())
-        releases.freeze_release(db(), wave, now=now(), folders=instrument_folders(), actor=current_user())
+        refusal = release_refusals.freeze_or_refuse(
+            db(), wave, now=now(), folders=instrument_folders(), actor=current_user(), withhold=agreed
+        )
+        if refusal is not None:
+            return show_refusal(wave, refusal, agreed)
         return redirect(url_for("coordinate.show_results", slug=slug, wave_id=wave.id, done="closed"), 303)
     return render_template(
         "coordinate/wave_close.html",

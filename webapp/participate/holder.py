@@ -37,11 +37,18 @@ def continue_code(response: ResponseView) -> str:
     return f"{digits[: CODE_DIGITS // 2]} {digits[CODE_DIGITS // 2 :]}"
 
 
-def try_code(session: Session, response: ResponseView, typed: str, *, now: dt.datetime) -> bool | None:
-    """Whether a typed code is the right one; None once it was tried too often."""
-    tries = accounts.hit(session, f"continue:{_derive('tries', response)[:32]}", TRIES, TRIES_WINDOW, now=now)
+def try_code(
+    session: Session, key: str, response: ResponseView | None, typed: str, *, now: dt.datetime
+) -> bool | None:
+    """Whether a typed code is the right one; None once it was tried too often under this key.
+
+    Where nothing is saved, tries are counted too: else the guess that is refused would tell that somebody has answered.
+    """
+    tries = accounts.hit(session, f"continue:{key}", TRIES, TRIES_WINDOW, now=now)
     if tries.exceeded:
         return None
+    if response is None:
+        return False
     digits = "".join(str(int(sign)) for sign in typed[:40] if sign.isdecimal())
     return hmac.compare_digest(digits.encode(), continue_code(response).replace(" ", "").encode())
 

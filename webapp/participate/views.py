@@ -156,11 +156,9 @@ def take_up_answers(token: str) -> AnyResponse:
     if visit.response:
         return _to_welcome(visit)
     # Where nothing is saved the answer is that of a wrong code.
-    fits: bool | None = False
-    if visit.elsewhere:
-        fits = holder.try_code(db(), visit.elsewhere, request.form.get("code", ""), now=now())
-        if fits:
-            return holder.hold(_to_welcome(visit), visit.elsewhere)
+    fits = holder.try_code(db(), visit.tries_key, visit.elsewhere, request.form.get("code", ""), now=now())
+    if fits and visit.elsewhere:
+        return holder.hold(_to_welcome(visit), visit.elsewhere)
     too_often = fits is None
     page = render_template(
         "participate/welcome.html", visit=visit, wrong_code=not too_often, too_often=too_often

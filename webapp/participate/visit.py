@@ -106,6 +106,11 @@ class Visit:
         """Whether this questionnaire holds anything that can be taken back now."""
         return self.response is not None and not self.withdrawn and self.state is waves.WaveState.OPEN
 
+    @property
+    def tries_key(self) -> str:
+        """Under what guesses at this person's code are counted, whichever link they come by and whether or not there is one."""
+        return f"{self.order_seed}:{self.wave.id}"
+
     @cached_property
     def link_destroyed_on(self) -> dt.date | None:
         """When the way to this person's answers was destroyed; None while there may be one."""
@@ -283,7 +288,9 @@ def open_visit(token: str, *, with_answers: bool = True) -> Visit:
     program = wave.cohort.program
     instrument = waves.instrument_of(wave, folders=instrument_folders())
     locales = tuple(locale for locale in i18n.interface_locales() if locale in instrument.locales)
-    saved = responses.load_response(session, invitation, pseudonyms()) if with_answers else None
+    saved = None
+    if with_answers:
+        saved = responses.load_response(session, invitation, pseudonyms(), may_read=holder.is_held)
     held = saved is not None and holder.is_held(saved)
     # Nothing is left to be read of withdrawn answers, so whoever has the link may start anew.
     startable = held or saved is None or saved.state is ResponseState.WITHDRAWN

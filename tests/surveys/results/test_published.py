@@ -35,7 +35,13 @@ def test_changes_have_one_decimal_below_ten_people_and_two_from_ten_on():
     assert (small["p"], small["g"], small["g_low"], small["g_high"]) == (None,) * 4
     large = change(n=10)
     assert (large["mean"], large["low"], large["high"]) == (0.46, 0.11, 0.8)
-    assert (large["p"], large["g"], large["g_low"], large["g_high"]) == (0.031, 0.57, 0.12, 1.01)
+
+
+def test_p_and_effect_size_are_published_from_twenty_people_on():
+    fewer, enough = change(n=19), change(n=20)
+    assert (fewer["p"], fewer["g"], fewer["g_low"], fewer["g_high"]) == (None,) * 4
+    assert (enough["p"], enough["g"], enough["g_low"], enough["g_high"]) == (0.031, 0.57, 0.12, 1.01)
+    assert fewer["low"] == enough["low"]
 
 
 def test_a_spread_of_fewer_than_ten_people_is_never_published():
@@ -82,7 +88,7 @@ def test_an_interval_stays_inside_the_range():
 
 
 def test_there_is_no_minus_zero_and_no_p_of_zero():
-    body = change(mean=-0.001, low=-0.3, high=0.3, p=0.0001)
+    body = change(n=20, mean=-0.001, low=-0.3, high=0.3, p=0.0001)
     assert str(body["mean"]) == "0.0"
     assert body["p"] == 0.001
 

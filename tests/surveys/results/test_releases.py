@@ -1,8 +1,8 @@
 """A closed wave is frozen once, says only what the rules allow, and stays as it is."""
 
 import functools
-import itertools
 import threading
+from collections import Counter
 from datetime import timedelta
 
 import numpy as np
@@ -14,7 +14,7 @@ from instruments.answers import AnswerValue
 from instruments.model import Role, WaveKind
 from scoring import disclosure
 from scoring.disclosure import ALL_RULES, Cell, Rule, decide_release
-from surveys import programs, releases, responses, waves
+from surveys import programs, published, releases, responses, waves
 from surveys.audit import list_events
 from surveys.datasets import WaveStillOpenError
 from surveys.errors import ReleaseAuditError
@@ -63,15 +63,47 @@ def test_level_and_change_are_the_means_of_the_scores(study, ease):
     assert (level.low, level.high) == pytest.approx(of_level, abs=0.05)
     of_change = scipy.stats.ttest_rel(score(AFTER), score(BEFORE)).confidence_interval()
     assert (change.low, change.high) == pytest.approx(of_change, abs=0.005)
-    # The p is the share of all 4,096 sign patterns whose sum is at least as far from 0, in whole numbers.
-    whole = [round(3 * difference) for difference in differences]
-    sums = [
-        abs(sum(s * w for s, w in zip(signs, whole, strict=True)))
-        for signs in itertools.product((1, -1), repeat=12)
-    ]
-    assert change.p == round(np.mean([total >= abs(sum(whole)) for total in sums]), 3)
     assert change.verdict == "moved"
+
+
+def sign_flip_p(differences):
+    """The share of all sign patterns whose sum is at least as far from 0, in whole thirds, counted pattern by pattern."""
+    whole = [round(3 * difference) for difference in differences]
+    counts = Counter({0: 1})
+    for step in whole:
+        counts = sum(
+            (Counter({total + sign * step: n for total, n in counts.items()}) for sign in (1, -1)), Counter()
+        )
+    return sum(n for total, n in counts.items() if abs(total) >= abs(sum(whole))) / 2 ** len(whole)
+
+
+def test_p_and_effect_size_are_those_of_the_scores(study, ease):
+    before, after = [*BEFORE[:8], *AFTER], [*AFTER[:8], *BEFORE[3:], *AFTER[:3]]
+    _first, second = ask_twice(study, ease, before, after)
+    change = second.scale(MENTOR, "AA").change
+    assert change.n == 20
+    # From some size on patterns are drawn, not counted.
+    assert change.p == pytest.approx(sign_flip_p(score(after) - score(before)), abs=0.015)
     assert change.g_low < change.g < change.g_high
+
+
+@pytest.mark.parametrize("off", [False, True])
+def test_of_ten_people_no_p_says_that_every_single_one_rose(study, ease, monkeypatch, off):
+    rises = [1, 1, 2, 1, 3, 1, 2, 4, 1, 5]
+    # Whatever ten people's changes are, two sign patterns of 1,024 reach their sum only if all changes have one sign.
+    rng = np.random.default_rng(3)
+    for _ in range(200):
+        steps = rng.integers(-2, 5, 10)
+        assert (round(sign_flip_p(steps / 3), 3) == 0.002) is bool((steps > 0).all() or (steps < 0).all())
+    if off:
+        monkeypatch.setattr(published, "TESTED_REPORT", 10)
+    after = [(2 + min(rise, 3), 3, 3 - max(rise - 3, 0)) for rise in rises]
+    _first, second = ask_twice(study, ease, [(2, 3, 3)] * 10, after)
+    change = second.scale(MENTOR, "AA").change
+    assert (change.shown, change.n, change.mean) == (True, 10, 0.7)
+    assert (change.p, change.g is not None) == ((0.002, True) if off else (None, False))
+    # Of twenty people such a p lies far below the smallest that is printed, which many other answers reach too.
+    assert published.SMALLEST_P / 100 > 2 / 2**20
 
 
 def test_waves_are_compared_only_where_the_words_are_the_same(study, ease):

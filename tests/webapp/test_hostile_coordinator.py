@@ -1,0 +1,488 @@
+"""Worlds that differ only in a cell below the floor cannot be told apart by anything that a coordinator tries.
+
+In each world so many mentors of three cohorts have answered an open wave: nobody, one, two, three or four, and four who answered in the
+opposite way. The same attack is carried out in all of them: every address and variant of it, every form, before and after the
+waves are closed. What comes back must be the same byte for byte, status and headers included, and so must the statements that the
+database was asked, by number and text, which stand for the time a request takes. In the control five have answered.
+"""
+
+import csv
+import io
+import re
+import threading
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import event, select
+
+from instruments.model import Role
+from surveys import programs, withdrawal
+from surveys.models import Invitation, Pair, Participant, Wave
+from tests.webapp.worlds import (
+    BOTTOM,
+    COOKIE,
+    HOW,
+    START,
+    TOP,
+    Seeds,
+    make_world,
+    put_in_place,
+    seed,
+    writing,
+)
+
+WORLDS = {"0": (0, TOP), "1": (1, TOP), "2": (2, BOTTOM), "3": (3, TOP), "4": (4, TOP), "4 low": (4, BOTTOM)}
+CONTROL = {"5": (5, TOP)}
+KEY = re.compile(r"\b[0-9a-f]{32}\b")
+
+
+@dataclass(frozen=True)
+class Reply:
+    """All that a request lets an attacker see, and what it cost the database."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: str
+    statements: tuple[str, ...]
+
+
+@pytest.fixture(scope="module")
+def worlds(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> tuple[dict[str, Path], Seeds]:
+    """The files of all worlds, and their common keys."""
+    folder = tmp_path_factory.mktemp("worlds")
+    base = folder / "base.db"
+    base.write_bytes(sqlite_template.read_bytes())
+    with writing(base) as session:
+        seeds = seed(session)
+    paths = {
+        name: make_world(base, seeds, folder / f"{place}.db", *few)
+        for place, (name, few) in enumerate({**WORLDS, **CONTROL}.items())
+    }
+    return paths, seeds
+
+
+@pytest.fixture
+def attacker(app: Flask, worlds: tuple[dict[str, Path], Seeds]) -> Callable[..., "Attacker"]:
+    """Puts a world under the app and signs the coordinator, or another user, in."""
+    app.config["WTF_CSRF_ENABLED"] = False
+    paths, seeds = worlds
+
+    def enter(world: str, user: str = "coordinator") -> Attacker:
+        put_in_place(app, paths[world])
+        client = app.test_client()
+        client.set_cookie(COOKIE, seeds.users[user])
+        return Attacker(app, client, seeds)
+
+    return enter
+
+
+@dataclass
+class Attacker:
+    """A browser that keeps all that it saw."""
+
+    app: Flask
+    client: FlaskClient
+    seeds: Seeds
+
+    def __post_init__(self) -> None:
+        self.seen: dict[str, Reply] = {}
+
+    def try_it(self, address: str, method: str = "GET", note: str = "", **request: Any) -> Reply:
+        """Send a request and note everything about the reply, with what is drawn at random made alike."""
+        statements: list[str] = []
+        engine = self.app.extensions["viceversa.database"].engine
+
+        def listen(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+            statements.append(statement)
+
+        event.listen(engine, "before_cursor_execute", listen)
+        try:
+            answer = self.client.open(address, method=method, **request)
+        finally:
+            event.remove(engine, "before_cursor_execute", listen)
+        headers = [(name, value) for name, value in answer.headers.items() if name != "Set-Cookie"]
+        headers += [("Set-Cookie", value.partition("=")[0]) for value in answer.headers.getlist("Set-Cookie")]
+        reply = Reply(
+            answer.status_code,
+            tuple((name, alike(value)) for name, value in headers),
+            alike(answer.data.decode("utf-8", "surrogateescape")),
+            tuple(statements),
+        )
+        self.seen[f"{len(self.seen):03} {method} {address} {note}"] = reply
+        return reply
+
+
+def alike(text: str) -> str:
+    """A text with forgery tokens, personal links and keys, which are drawn at random, in a form that is the same each time."""
+    text = re.sub(r'(name="csrf_token" value=)"[^"]+"', r"\1", text)
+    text = re.sub(r"/s/[\w-]{32}(?![\w-])", "/s/LINK", text)
+    order: dict[str, str] = {}
+    return KEY.sub(lambda match: order.setdefault(match.group(), f"KEY{len(order):029}"), text)
+
+
+# --- the attack -----------------------------------------------------------------------------------------------------
+
+DISGUISES: dict[str, dict[str, str]] = {
+    "cached": {"If-None-Match": "*", "If-Modified-Since": "Mon, 02 Mar 2026 09:30:00 GMT"},
+    "cached once": {"If-None-Match": '"0"', "Cache-Control": "only-if-cached"},
+    "part": {"Range": "bytes=0-99"},
+    "json": {"Accept": "application/json", "X-Requested-With": "XMLHttpRequest"},
+    "csv": {"Accept": "text/csv, */*;q=0"},
+    "override": {"X-HTTP-Method-Override": "DELETE"},
+    "language": {"Accept-Language": "ur, ar;q=0.9"},
+}
+MENTORS = "/coordinate/desk/compare?scale=AA&role=mentor&wave=T2"
+QUERIES = (
+    "", "?scale=AA", "?role=mentor", "?wave=T2", "?wave=T0", "?wave=T2&wave=TC", "?role=mentor&role=mentee", "?scale=BB&role=mentor&wave=TC",
+    "?scale=AA&role=mentee&wave=T2", "?scale=AA&role=mentor&wave=TC", "?cohort=Tiny", "?floor=1", "?n=1", "?page=99999&per_page=1000000",
+    "?scale=AA%00", "?role=%F0%9F%92%A5", "?wave=T2'--", "?from_wave=TC&wave=T2", "?lang=ur", "?lang=xx", "?format=json", "?debug=1", "?pair=0",
+)  # fmt: skip
+
+
+def look_around(attacker: Attacker) -> None:
+    """Every page and picture there is, in every variant of its address and of the request."""
+    seeds = attacker.seeds
+    pages = [
+        "/coordinate/", "/coordinate/roster-example.csv", "/coordinate/desk/", "/coordinate/desk/cohorts/new", "/coordinate/desk/compare",
+        MENTORS, "/coordinate/other/", "/coordinate/nowhere/", "/research/desk/", "/research/desk/reliability",
+    ]  # fmt: skip
+    for name in seeds.cohorts:
+        pages += [seeds.cohort_page(name, rest) for rest in ("", "roster", "waves/new")]
+    for name in seeds.waves:
+        pages += [seeds.wave_page(name, rest) for rest in ("", "close", "links", "results")]
+    for name in ("Tiny T2", "Wide T2"):
+        pages += [
+            seeds.wave_page(name, rest)
+            for rest in ("results.csv", "results.json", "results?n=1", "export", "rates", "open")
+        ]
+        pages += [
+            f"/coordinate/desk/cohorts/{seeds.waves[name]}/",
+            f"/coordinate/desk/waves/{seeds.waves[name].upper()}/",
+        ]
+    pages += [f"/coordinate/desk/waves/{bad}/" for bad in ("0" * 32, "%00", "a'b", "1", "x" * 4000)]
+    pages += [f"/coordinate/desk/compare{query}" for query in QUERIES]
+    pages += [
+        f"{MENTORS.replace('compare', 'compare.svg')}{variant}" for variant in ("", "&size=narrow&theme=dark")
+    ]
+    pages += [
+        "/coordinate/desk/compare.svg?scale=AA&role=mentor&wave=TC",
+        "/coordinate/desk/compare.svg?wave=T4",
+    ]
+    for page in pages:
+        attacker.try_it(page)
+    for page in (
+        seeds.wave_page("Tiny T2"),
+        seeds.wave_page("Wide T2"),
+        seeds.wave_page("Tiny T2", "results"),
+        MENTORS,
+    ):
+        for disguise, headers in DISGUISES.items():
+            attacker.try_it(page, note=disguise, headers=headers)
+        for method in ("HEAD", "OPTIONS", "PUT", "DELETE", "PATCH", "TRACE"):
+            attacker.try_it(page, method)
+
+
+def use_links(attacker: Attacker) -> None:
+    """Open the personal links that went through the coordinator's hands, and guess at codes."""
+    opened = (
+        "", "?saved=1", "/1", "/2", "/99", "/review", "/thanks", "/my-data", "/my-data/json", "/my-data/csv", "/withdraw",
+    )  # fmt: skip
+    for cohort, number in (("Tiny", 0), ("Tiny", 5), ("Wide", 3), ("Fresh", 0)):
+        link = f"/s/{attacker.seeds.links[cohort, Role.MENTOR, number]}"
+        for rest in opened:
+            attacker.try_it(link + rest)
+        for guess in range(7):
+            attacker.try_it(f"{link}/elsewhere", "POST", f"guess {guess}", data={"code": "1234 5678"})
+
+
+def press_buttons(attacker: Attacker) -> None:
+    """Everything that can be done to an open wave, in right and wrong ways."""
+    seeds = attacker.seeds
+    for name in ("Tiny T2", "Wide T2"):
+        attacker.try_it(seeds.wave_page(name, "open"), "POST")
+        attacker.try_it(seeds.wave_page(name, "links/issue"), "POST")
+        attacker.try_it(
+            seeds.wave_page(name, "close"), "POST", "choosing", data={"withhold": "level:mentee:AA"}
+        )
+        attacker.try_it(seeds.wave_page(name, "close"), "POST", "choosing badly", data={"withhold": "x"})
+        page = attacker.client.get(seeds.wave_page(name, "links")).text
+        for target in re.findall(r'action="([^"]+/replace)"', page):
+            attacker.try_it(target, "POST", "replaced")
+        for bad in ("0" * 32, "%00", seeds.cohorts["Tiny"]):
+            attacker.try_it(seeds.wave_page(name, f"links/{bad}/replace"), "POST")
+    attacker.try_it(seeds.wave_page("Tiny T0", "close"), "POST", "planned")
+    attacker.try_it(seeds.wave_page("Tiny T0", "links/issue"), "POST", "planned")
+    window = {"opens_at": "2026-03-05T08:00", "closes_at": "2026-03-15T08:00"}
+    attacker.try_it(seeds.cohort_page("Tiny", "waves/new"), "POST", data={"kind": "T2", **window})
+    header = "mentor_name,mentor_email,mentee_name,mentee_email\n"
+    pairs = "".join(
+        f"Tiny mentor {n},mentor{n}@tiny.org,Tiny mentee {n},mentee{n}@tiny.org\n" for n in range(6)
+    )
+    crossed = "Tiny mentor 0,mentor0@tiny.org,Tiny mentee 1,mentee1@tiny.org\n"
+    for text in (pairs, crossed):
+        for cohort in ("Tiny", "Empty"):
+            for action in ("check", "import"):
+                data = {"file": (io.BytesIO((header + text).encode()), "pairs.csv"), "action": action}
+                attacker.try_it(seeds.cohort_page(cohort, "roster"), "POST", action, data=data)
+
+
+def close_waves(attacker: Attacker) -> None:
+    """Close both waves, each twice, and freeze what was frozen before once more."""
+    for name in ("Tiny T2", "Wide T2", "Fresh T2", "Tiny T2", "Wide T2", "Seven T2"):
+        attacker.try_it(attacker.seeds.wave_page(name, "close"), "POST")
+        attacker.try_it(attacker.seeds.wave_page(name, "links/issue"), "POST", "closed")
+        attacker.try_it(attacker.seeds.wave_page(name, "open"), "POST", "closed")
+
+
+def whole_attack(attacker: Attacker) -> dict[str, Reply]:
+    """The attack from the open wave to its results."""
+    look_around(attacker)
+    use_links(attacker)
+    press_buttons(attacker)
+    look_around(attacker)
+    close_waves(attacker)
+    look_around(attacker)
+    use_links(attacker)
+    return attacker.seen
+
+
+def differences(first: dict[str, Reply], second: dict[str, Reply]) -> list[str]:
+    """What tells two worlds apart: the requests whose replies differ, and in what."""
+    assert list(map(alike, first)) == list(map(alike, second))
+    found = []
+    for (request, one), other in zip(first.items(), second.values(), strict=True):
+        for part in ("status", "headers", "body", "statements"):
+            if getattr(one, part) != getattr(other, part):
+                found.append(f"{request}: {part}")
+    return found
+
+
+@pytest.fixture(scope="module")
+def seen() -> dict[str, dict[str, Reply]]:
+    """What was seen in each world, once it was attacked."""
+    return {}
+
+
+@pytest.mark.parametrize(
+    "world", ["1", "4", "4 low", *(pytest.param(name, marks=pytest.mark.privacy) for name in "23")]
+)
+def test_nothing_tells_a_cell_below_the_floor_from_an_empty_one(
+    attacker: Callable[..., Attacker], seen: dict[str, dict[str, Reply]], world: str
+) -> None:
+    for name in ("0", world):
+        if name not in seen:
+            seen[name] = whole_attack(attacker(name))
+
+    found = differences(seen["0"], seen[world])
+    assert found == [], "\n".join(found)
+
+
+def test_the_attack_reaches_what_it_should_and_sees_five_people(
+    attacker: Callable[..., Attacker], seen: dict[str, dict[str, Reply]]
+) -> None:
+    if "0" not in seen:
+        seen["0"] = whole_attack(attacker("0"))
+    nobody, five = seen["0"], whole_attack(attacker("5"))
+    told = differences(nobody, five)
+    replies = list(nobody.values())
+
+    # Control: with five people the results, the comparison and its picture differ, and the rate of an open wave of twelve.
+    parts = ("Tiny T2", "Wide T2")
+    keys = {name: attacker("0").seeds.waves[name] for name in parts}
+    for expected in (
+        f"{keys['Tiny T2']}/results",
+        f"{keys['Wide T2']}/results",
+        "compare?scale=AA&role=mentor&wave=T2",
+        "compare.svg",
+    ):
+        assert any(expected in one and one.endswith("body") for one in told), expected
+    first_look = [one for one in told if int(one[:3]) < 120 and one.endswith("body")]
+    assert any(f"{keys['Wide T2']}/ " in one for one in first_look)
+    assert not any(f"{keys['Tiny T2']}/ " in one for one in first_look)
+    # Most of what is tried is answered, and nothing of it breaks.
+    statuses = [reply.status for reply in replies]
+    assert {200, 303, 400, 404, 405} <= set(statuses)
+    assert max(statuses) < 500
+    assert statuses.count(200) > 150
+    assert any("not shown" in reply.body for reply in replies)
+    assert all(reply.statements for reply in replies if "<main" in reply.body and reply.status == 200)
+    # No reply may be kept by a cache or be asked for again by what it was.
+    for reply in replies:
+        headers = dict(reply.headers)
+        assert "no-store" in headers.get("Cache-Control", "")
+        assert not {"ETag", "Last-Modified", "Accept-Ranges"} & set(headers)
+
+
+# --- single attacks that need a world of their own ------------------------------------------------------------------
+
+
+def test_a_form_without_its_token_changes_nothing_and_tells_nothing(
+    app: Flask, attacker: Callable[..., Attacker]
+) -> None:
+    bodies = []
+    for world in ("0", "4", "5"):
+        one = attacker(world)
+        app.config["WTF_CSRF_ENABLED"] = True
+        bodies.append(
+            [
+                one.try_it(one.seeds.wave_page("Tiny T2", rest), "POST")
+                for rest in ("close", "open", "links/issue")
+            ]
+        )
+        assert one.client.get(one.seeds.wave_page("Tiny T2", "results")).status_code == 404
+        app.config["WTF_CSRF_ENABLED"] = False
+    assert bodies[0] == bodies[1] == bodies[2]
+    assert {reply.status for reply in bodies[0]} == {400}
+
+
+def test_two_coordinators_who_close_at_once_see_one_release_and_the_same_of_nobody_and_of_four(
+    app: Flask, attacker: Callable[..., Attacker]
+) -> None:
+    pages = []
+    for world in ("0", "4"):
+        one, barrier, statuses = attacker(world), threading.Barrier(2), []
+
+        def close(
+            one: Attacker = one, barrier: threading.Barrier = barrier, statuses: list[int] = statuses
+        ) -> None:
+            client = app.test_client()
+            client.set_cookie(COOKIE, one.seeds.users["coordinator"])
+            barrier.wait(30)
+            statuses.append(client.post(one.seeds.wave_page("Tiny T2", "close")).status_code)
+
+        threads = [threading.Thread(target=close) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+        pages.append((statuses, one.try_it(one.seeds.wave_page("Tiny T2", "results"))))
+    assert pages[0] == pages[1]
+    assert pages[0][0] == [303, 303]
+
+
+def change(app: Flask, what: Callable[[Any], object]) -> None:
+    """Change something in the app's database as nobody can by a page."""
+    with app.extensions["viceversa.database"].writers.begin() as session:
+        what(session)
+
+
+def test_pairs_that_end_and_a_window_that_moves_before_closing_bring_nothing_to_light(
+    app: Flask, attacker: Callable[..., Attacker]
+) -> None:
+    def meddle(session: Any) -> None:
+        wave = session.get_one(Wave, seeds.waves["Tiny T2"])
+        wave.closes_at = START
+        for pair in session.scalars(select(Pair).where(Pair.cohort_id == wave.cohort_id)):
+            programs.end_pair(session, pair, ended_on=START.date(), now=START)
+        for invitation in session.scalars(select(Invitation).where(Invitation.wave_id == wave.id)):
+            invitation.revoked_at = START
+
+    found = []
+    for world in ("0", "4", "5"):
+        one = attacker(world)
+        seeds = one.seeds
+        change(app, meddle)
+        pages = [seeds.wave_page("Tiny T2"), seeds.wave_page("Tiny T2", "close"), seeds.cohort_page("Tiny")]
+        before = [one.try_it(page) for page in pages]
+        closed = one.try_it(seeds.wave_page("Tiny T2", "close"), "POST")
+        found.append((before, closed, one.try_it(seeds.wave_page("Tiny T2", "results"))))
+    assert found[0] == found[1]
+    assert (found[0][0], found[0][2] == found[2][2]) == (found[2][0], False)
+
+
+def test_deleting_the_pairs_of_an_open_wave_leaves_its_answers_and_shows_no_more_of_them(
+    app: Flask, attacker: Callable[..., Attacker]
+) -> None:
+    def delete_pairs(session: Any) -> None:
+        for pair in session.scalars(select(Pair).where(Pair.cohort_id == seeds.cohorts["Tiny"])).all():
+            session.delete(pair)
+
+    found = []
+    for world in ("0", "4"):
+        one = attacker(world)
+        seeds = one.seeds
+        change(app, delete_pairs)
+        one.try_it(seeds.wave_page("Tiny T2"))
+        one.try_it(seeds.wave_page("Tiny T2", "links/issue"), "POST")
+        one.try_it(seeds.wave_page("Tiny T2", "close"), "POST")
+        one.try_it(seeds.wave_page("Tiny T2", "results"))
+        found.append(one.seen)
+    assert differences(*found) == []
+
+
+def test_who_has_left_the_surveys_is_not_told_by_the_button_for_a_new_link(
+    app: Flask, attacker: Callable[..., Attacker]
+) -> None:
+    def leave(session: Any) -> None:
+        invitations = select(Invitation).where(Invitation.wave_id == seeds.waves["Tiny T2"])
+        people = {one.participant_id for one in session.scalars(invitations)}
+        person = next(
+            p
+            for p in (session.get_one(Participant, key) for key in people)
+            if p.contact.name == "Tiny mentor 2"
+        )
+        withdrawal.withdraw_from_surveys(session, person, pseudonyms=HOW["pseudonyms"], now=START)
+
+    found = []
+    for left in (False, True):
+        one = attacker("3")
+        seeds = one.seeds
+        if left:
+            change(app, leave)
+        page = one.try_it(seeds.wave_page("Tiny T2", "links"))
+        targets = re.findall(
+            r'action="([^"]+/replace)"', one.client.get(seeds.wave_page("Tiny T2", "links")).text
+        )
+        replies = [one.try_it(target, "POST") for target in targets]
+        found.append(
+            (
+                page,
+                replies,
+                one.try_it(seeds.wave_page("Tiny T2")),
+                one.try_it(seeds.wave_page("Tiny T2", "links")),
+            )
+        )
+    assert len(found[0][1]) == 12
+    assert {reply.status for reply in found[0][1]} == {200}
+    assert found[0] == found[1]
+
+
+# --- the other exits ------------------------------------------------------------------------------------------------
+
+
+def read_package(content: bytes) -> dict[str, list[str]]:
+    """The lines of a data package, in an order that does not rest on its random codes, which are left out like its digests."""
+    files = {}
+    with zipfile.ZipFile(io.BytesIO(content)) as opened:
+        for name in opened.namelist():
+            text = re.sub(r"\b[RP][0-9a-f]{16}\b", "CODE", opened.read(name).decode())
+            files[name] = sorted(re.sub(r"[0-9a-f]{64}", "DIGEST", text).splitlines())
+    return files
+
+
+def test_a_researcher_s_pages_and_package_hold_nothing_of_a_cell_below_the_floor(
+    attacker: Callable[..., Attacker],
+) -> None:
+    found = {}
+    for world in ("0", "4", "5"):
+        desk = attacker(world)
+        for name in ("Tiny T2", "Wide T2"):
+            desk.client.post(desk.seeds.wave_page(name, "close"))
+        desk.client.set_cookie(COOKIE, desk.seeds.users["researcher"])
+        pages = [desk.try_it(f"/research/desk/{rest}") for rest in ("", "reliability")]
+        package = desk.client.post("/research/desk/package", data={"purpose": "An attack"})
+        assert [page.status for page in pages] == [200, 200]
+        found[world] = (pages, read_package(package.data))
+    assert found["0"] == found["4"]
+    # Control: of five mentors the answers are in the package; names, dates, languages and comments never are.
+    for name in ("answers_long.csv", "scores_long.csv"):
+        assert len(found["5"][1][name]) > len(found["4"][1][name])
+    header = next(csv.reader(line for line in found["5"][1]["wide.csv"] if line.startswith("respondent")))
+    assert header[:4] == ["respondent", "pair", "cohort", "role"]
+    assert all(re.fullmatch(r"\w+\.(T0|TC|T2)", column) for column in header[4:])
