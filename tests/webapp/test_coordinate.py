@@ -207,16 +207,11 @@ class writing:  # noqa: N801 - reads as a statement: with writing(path) as sessi
         self.engine.dispose()
 
 
-def put_in_place(app: Flask, path: Path) -> None:
-    """Make the app read a copy of the database; nothing has connected to the empty one yet."""
-    shutil.copyfile(path, app.config["DATABASE_URL"].removeprefix("sqlite:///"))
-
-
 @pytest.fixture
-def world(app: Flask, template: tuple[dict[int, Path], World]) -> World:
+def world(put_in_place: Callable[[Path], None], template: tuple[dict[int, Path], World]) -> World:
     """The seeded database with four pairs answering, under the app."""
     paths, seeded = template
-    put_in_place(app, paths[4])
+    put_in_place(paths[4])
     return seeded
 
 
@@ -418,12 +413,12 @@ def test_results_do_not_exist_before_the_wave_is_closed(world: World, desk: Flas
 
 
 def test_a_group_of_nobody_and_one_of_four_look_the_same(
-    app: Flask, template: tuple[dict[int, Path], World]
+    app: Flask, template: tuple[dict[int, Path], World], put_in_place: Callable[[Path], None]
 ) -> None:
     paths, world = template
     pages: dict[int, list[bytes]] = {}
     for few in FEW:
-        put_in_place(app, paths[few])
+        put_in_place(paths[few])
         app.extensions["viceversa.database"].engine.dispose()
         client = app.test_client()
         client.set_cookie(COOKIE, world.tokens["coordinator"])
