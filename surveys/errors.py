@@ -50,7 +50,9 @@ class DatabaseRolesError(CodedError):
 
     sentences: ClassVar[Mapping[str, tuple[str, str]]] = {
         "not_ready": (
-            N_("The database roles that keep answers and names apart are missing or cannot be taken: %(roles)s."),
+            N_(
+                "The database roles that keep answers and names apart are missing or cannot be taken: %(roles)s."
+            ),
             N_(
                 "Let an administrator run what `viceversa db roles` prints, then run: viceversa db upgrade. To work without "
                 "this protection, set VICEVERSA_DATABASE_ROLES=off."

@@ -100,14 +100,18 @@ def read_roles(connection: Connection) -> RoleState:
     """Which roles there are, and which ones the login may take."""
     login = connection.execute(text("SELECT session_user")).scalar_one()
     names = [role.value for role in DatabaseRole]
-    found = connection.execute(text("SELECT rolname FROM pg_roles WHERE rolname = ANY(:names)"), {"names": names})
+    found = connection.execute(
+        text("SELECT rolname FROM pg_roles WHERE rolname = ANY(:names)"), {"names": names}
+    )
     there = set(found.scalars())
     # Since version 16 a member may be denied to take the role.
     version = connection.execute(text("SELECT current_setting('server_version_num')::int")).scalar_one()
     right = "SET" if version >= 160000 else "MEMBER"
     may_take = text(f"SELECT pg_has_role(session_user, :name, '{right}')")
     refused = [
-        name for name in names if name in there and not connection.execute(may_take, {"name": name}).scalar_one()
+        name
+        for name in names
+        if name in there and not connection.execute(may_take, {"name": name}).scalar_one()
     ]
     return RoleState(login, tuple(name for name in names if name not in there), tuple(refused))
 

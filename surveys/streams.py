@@ -34,7 +34,7 @@ def find_tables(connection: Connection) -> dict[str, str]:
         ),
         {"schemas": list(SEARCH_PATH)},
     )
-    return {name: schema for name, schema in found}
+    return {name: schema for name, schema in found.all()}  # noqa: C416 - rows are no pairs to mypy
 
 
 def move_tables(connection: Connection) -> None:

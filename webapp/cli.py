@@ -24,7 +24,8 @@ from webapp.analyse_change import analyse
 from webapp.command_session import DATA_FOLDER
 from webapp.command_session import open_session as _session
 from webapp.command_session import read_clock as _now
-from webapp.config import DEFAULT_DATABASE_URL, ConfigError, Settings, load_settings
+from webapp.config import ConfigError, Settings, load_settings
+from webapp.database_commands import check_protection, db
 from webapp.keys import complete_settings
 from webapp.oversight import audit, receipt, retention
 
@@ -85,35 +86,13 @@ def main(ctx: click.Context) -> None:
 
 
 main.add_command(analyse)
+main.add_command(db)
 main.add_command(audit)
 main.add_command(retention)
 main.add_command(receipt)
 
 
-# --- database and users -------------------------------------------------------------------------------------------
-
-
-@main.group()
-def db() -> None:
-    """Create the database and bring it up to date."""
-
-
-@db.command("upgrade")
-@click.pass_obj
-def db_upgrade(settings: Settings) -> None:
-    """Create the tables or bring them to the version of this software; safe to run again.
-
-    \b
-    Example:
-      viceversa db upgrade
-      VICEVERSA_DATABASE_URL=postgresql://viceversa@db/viceversa viceversa db upgrade
-    """
-    from surveys.database import upgrade
-
-    if settings.database_url == DEFAULT_DATABASE_URL:
-        DATA_FOLDER.mkdir(mode=0o700, exist_ok=True)
-    state = upgrade(settings.database_url)
-    click.echo(f"The database is at revision {state}.")
+# --- users --------------------------------------------------------------------------------------------------------
 
 
 @main.group()
@@ -640,6 +619,8 @@ def serve(settings: Settings, host: str, port: int, workers: int, threads: int) 
     """
     from webapp.serving import run_server
 
+    if not settings.database_url.startswith("sqlite"):
+        click.echo(check_protection(settings), err=True)
     click.echo(f"Serving at http://{host}:{port}. Stop with Ctrl-C.")
     run_server(
         complete_settings(settings, DATA_FOLDER), host=host, port=port, workers=workers, threads=threads

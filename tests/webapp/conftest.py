@@ -112,13 +112,13 @@ def compiled_templates(tmp_path_factory: pytest.TempPathFactory) -> FileSystemBy
 def app_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The address of the app's database, with the newest schema and nothing in it."""
     default = os.environ.get("VICEVERSA_TEST_WEBAPP_DATABASE", "sqlite")
-    if getattr(request, "param", default) == "postgresql":
-        template = request.getfixturevalue("postgres_template")
-        yield from make_postgres_database(request.getfixturevalue("postgres_server"), template)
+    if getattr(request, "param", default) == "sqlite":
+        path = tmp_path / "viceversa.db"
+        shutil.copyfile(request.getfixturevalue("sqlite_template"), path)
+        yield f"sqlite:///{path}"
         return
-    path = tmp_path / "viceversa.db"
-    shutil.copyfile(request.getfixturevalue("sqlite_template"), path)
-    yield f"sqlite:///{path}"
+    template = request.getfixturevalue("postgres_template")
+    yield from make_postgres_database(request.getfixturevalue("postgres_server"), template)
 
 
 @pytest.fixture
