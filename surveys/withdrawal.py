@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from surveys.audit import AuditAction, record_event
 from surveys.database import as_utc
 from surveys.errors import ResponseError
+from surveys.invitations import lock_person
 from surveys.models import Answer, Comment, Invitation, Participant, Respondent, Response
 from surveys.pseudonyms import Pseudonyms
 from surveys.retention import link_destroyed_on
@@ -44,6 +45,7 @@ def withdraw_from_surveys(
     learn from it how much there was. Raises ResponseError once the retention clock has destroyed the link: whose answers are whose nobody can tell any more.
     """
     moment = as_utc(now)
+    lock_person(session, participant.id)
     destroyed_on = link_destroyed_on(session, participant)
     if destroyed_on is not None and pseudonyms.respondent_key(session, participant.id) is None:
         raise ResponseError("link_destroyed", day=destroyed_on.isoformat())
@@ -54,18 +56,22 @@ def withdraw_from_surveys(
         .values(revoked_at=moment)
         .returning(Invitation.id)
     ).all()
+    # What was sent lies under the pseudonym, every draft under a key of its own.
+    owners = _draft_owners(session, participant, pseudonyms)
     respondent_key = pseudonyms.respondent_key(session, participant.id)
+    if respondent_key is not None:
+        owners.append(respondent_key)
     n_responses = n_answers = n_comments = 0
     receipt = None
-    if respondent_key is not None:
-        owned = select(Response.key).where(Response.respondent_key == respondent_key)
-        n_responses = _count(session, Response.respondent_key == respondent_key)
+    if owners:
+        owned = select(Response.key).where(Response.respondent_key.in_(owners))
+        n_responses = _count(session, Response.respondent_key.in_(owners))
         n_answers = _count(session, Answer.response_key.in_(owned))
         n_comments = _count(session, Comment.response_key.in_(owned))
         erased = ReceiptCounts(n_responses, n_answers, n_comments)
         receipt = issue_receipt(session, counted or erased, now=now)
         # The database deletes responses, answers and comments along with the respondent.
-        session.execute(delete(Respondent).where(Respondent.key == respondent_key))
+        session.execute(delete(Respondent).where(Respondent.key.in_(owners)))
         pseudonyms.destroy_participant(session, participant.id)
         # What the database deleted along with it must not be read from memory any more.
         session.flush()
@@ -75,6 +81,17 @@ def withdraw_from_surveys(
         record_event(session, AuditAction.SURVEYS_ENDED, now=now, program=participant.program)
     session.flush()
     return SurveyWithdrawal(n_responses, len(revoked), n_answers, n_comments, receipt)
+
+
+def _draft_owners(session: Session, participant: Participant, pseudonyms: Pseudonyms) -> list[str]:
+    """The keys under which drafts of a person are kept."""
+    asked = session.execute(
+        select(Invitation.wave_id, Invitation.pair_id)
+        .where(Invitation.participant_id == participant.id)
+        .distinct()
+    )
+    keys = [pseudonyms.draft_keys(wave_id, pair_id, participant.id).respondent for wave_id, pair_id in asked]
+    return list(session.scalars(select(Respondent.key).where(Respondent.key.in_(keys))))
 
 
 def _count(session: Session, condition: ColumnElement[bool]) -> int:

@@ -21,11 +21,11 @@ from instruments.errors import DefinitionError, PinnedVersionError, UnknownInstr
 from instruments.parts import WaveKind
 from surveys.errors import PseudonymKeyError, SurveyError
 from webapp.analyse_change import analyse
-from webapp.command_session import DATA_FOLDER
+from webapp.command_session import DATA_FOLDER, open_database
 from webapp.command_session import open_session as _session
 from webapp.command_session import read_clock as _now
 from webapp.config import ConfigError, Settings, load_settings
-from webapp.database_commands import check_protection, db
+from webapp.database_commands import check_protection, db, report_arrival
 from webapp.keys import complete_settings
 from webapp.oversight import audit, receipt, retention
 
@@ -469,15 +469,18 @@ def wave_close(settings: Settings, slug: str, cohort_name: str, kind: str, yes: 
       viceversa wave close spring "Finance" T0
     """
     from surveys import releases, waves
+    from surveys.arrival import forget_arrival
 
     if not yes:
         click.confirm(
             "Closing is final: nobody can answer afterwards and the results are frozen. Close?", abort=True
         )
-    with _session(settings) as session:
-        closing = _wave(session, slug, cohort_name, kind)
-        waves.close_wave(session, closing, now=_now())
-        releases.freeze_release(session, closing, now=_now(), folders=settings.instrument_folders)
+    with open_database(settings) as factory:
+        with factory.begin() as session:
+            closing = _wave(session, slug, cohort_name, kind)
+            waves.close_wave(session, closing, now=_now())
+            releases.freeze_release(session, closing, now=_now(), folders=settings.instrument_folders)
+        report_arrival(forget_arrival(factory.kw["bind"]))
     click.echo(f'{kind} is closed. Next: viceversa release show {slug} "{cohort_name}" {kind}')
 
 

@@ -65,6 +65,31 @@ def print_roles(settings: Settings, login: str | None) -> None:
     click.echo("".join(f"{statement};\n" for statement in role_statements(name)), nl=False)
 
 
+@db.command("shuffle")
+@click.pass_obj
+def shuffle_rows(settings: Settings) -> None:
+    """Destroy the order in which answers came in, as the files of the database and a dump would tell it.
+
+    `viceversa retention run` and `viceversa wave close` do this too. People who save at this moment wait for it; on PostgreSQL
+    the login must own the tables.
+
+    \b
+    Example:
+      viceversa db shuffle
+    """
+    from surveys.arrival import forget_arrival
+    from surveys.database import make_engine, require_current_schema
+
+    engine = make_engine(settings.database_url)
+    try:
+        require_current_schema(engine)
+        done = forget_arrival(engine)
+    finally:
+        engine.dispose()
+    report_arrival(done)
+    click.echo("Done." if done else "Not done.")
+
+
 @db.command("check")
 @click.pass_obj
 def check_database(settings: Settings) -> None:
@@ -83,6 +108,16 @@ def check_database(settings: Settings) -> None:
         click.echo(check_protection(settings))
     finally:
         engine.dispose()
+
+
+def report_arrival(done: bool) -> None:
+    """Say on standard error that the order of arrival is still to be told, if it is."""
+    if not done:
+        click.echo(
+            "The order in which answers came in could not be destroyed, because the tables are in use. Run `viceversa db shuffle` "
+            "at a quieter hour.",
+            err=True,
+        )
 
 
 def check_protection(settings: Settings) -> str:
