@@ -7,12 +7,13 @@ then, in the order of their random keys and by one transaction. Between two such
 can still tell the order of what came in since; they could watch the network as well.
 """
 
+import sqlite3
 import time
 from collections.abc import Callable
 from functools import partial
 
 from sqlalchemy import Connection, Engine, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError
 
 from surveys.database import overwrite_deleted
 from surveys.streams import find_tables
@@ -22,12 +23,14 @@ PREFIXES = ("confidential_", "pseudonym_", "erasure_receipt")
 TRIES = 20
 PAUSE = 0.25
 LOCK_NOT_AVAILABLE = "55P03"
+NOT_ALLOWED = "42501"
 
 
 def forget_arrival(engine: Engine) -> bool:
     """Destroy the order of arrival of everything confidential, and what deleted rows left behind; says whether it was done.
 
-    People who save answers meanwhile wait for a moment. Where the tables are in use all the time nothing is changed.
+    People who save answers meanwhile wait for a moment. Where the tables are in use all the time, or belong to somebody else, the
+    answer is no, and the next run does it.
     """
     if engine.dialect.name == "sqlite":
         return _rewrite_file(engine)
@@ -54,6 +57,10 @@ def _rewrite_file(engine: Engine) -> bool:
         cursor.execute("VACUUM")
         cursor.execute("PRAGMA temp_store = DEFAULT")
         cursor.close()
+    except sqlite3.OperationalError as error:
+        if "locked" not in str(error):
+            raise
+        return False
     finally:
         raw.close()
     return overwrite_deleted(engine)
@@ -93,8 +100,11 @@ def _retry(step: Callable[[], None]) -> bool:
     for _attempt in range(TRIES):
         try:
             step()
-        except OperationalError as error:
-            if getattr(error.orig, "sqlstate", None) != LOCK_NOT_AVAILABLE:
+        except DBAPIError as error:
+            state = getattr(error.orig, "sqlstate", None)
+            if state == NOT_ALLOWED:
+                return False
+            if state != LOCK_NOT_AVAILABLE:
                 raise
             time.sleep(PAUSE)
         else:

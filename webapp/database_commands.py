@@ -114,8 +114,8 @@ def report_arrival(done: bool) -> None:
     """Say on standard error that the order of arrival is still to be told, if it is."""
     if not done:
         click.echo(
-            "The order in which answers came in could not be destroyed, because the tables are in use. Run `viceversa db shuffle` "
-            "at a quieter hour.",
+            "The order in which answers came in could not be destroyed: the tables are in use, or do not belong to this login. Run "
+            "`viceversa db shuffle` at a quieter hour, as the owner of the tables.",
             err=True,
         )
 
