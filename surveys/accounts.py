@@ -9,7 +9,7 @@ from typing import Protocol
 
 from sqlalchemy import delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, selectinload, undefer
 
 from surveys.addresses import normalise_email
 from surveys.audit import DISMISSED, NAMED, AuditAction, record_event
@@ -153,7 +153,8 @@ def verify(session: Session, email: str, password: str, *, hasher: Hasher | None
     hasher = hasher or default_hasher()
     nobodys = _nobodys_hash(hasher)
     address = normalise_email(email)
-    user = session.scalar(select(User).where(User.email == address)) if address is not None else None
+    wanted = select(User).where(User.email == address).options(undefer(User.password_hash))
+    user = session.scalar(wanted) if address is not None else None
     fits = hasher.verify(
         user.password_hash if user is not None else nobodys, password[: MAXIMUM_PASSWORD + 1]
     )
@@ -218,9 +219,10 @@ def start_session(session: Session, user: User, *, now: datetime) -> str:
 
 
 def find_session(session: Session, token: str, *, now: datetime) -> User | None:
-    """The user who is signed in with this token, if the session still holds; nothing is written."""
+    """The user who is signed in with this token, with their memberships, if the session still holds; nothing is written."""
     statement = (
         select(User)
+        .options(selectinload(User.memberships))
         .join(UserSession, UserSession.user_id == User.id)
         .where(
             UserSession.token_hash == _hash(token),

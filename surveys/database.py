@@ -14,6 +14,8 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from surveys.errors import NaiveTimeError, SchemaError
+from surveys.roles import take_role
+from surveys.streams import SEARCH_PATH
 
 # Every constraint gets a name that both databases agree on, so that a migration can find it again.
 NAMING: Mapping[str, str] = {
@@ -105,6 +107,7 @@ def make_engine(url: str, *, echo: bool = False) -> Engine:
         event.listen(engine, "begin", _begin_sqlite)
         return engine
     engine = create_engine(target, echo=echo, pool_pre_ping=True, hide_parameters=True)
+    event.listen(engine, "connect", _prepare_postgresql)
     event.listen(engine, "begin", _begin_postgresql)
     return engine
 
@@ -113,7 +116,9 @@ def make_session_factory(engine: Engine, *, read_only: bool = False) -> sessionm
     """Sessions on the engine; read-only ones let SQLite readers pass a writer, and refuse to write on both databases."""
     bind = engine.execution_options(**{READ_ONLY: True}) if read_only else engine
     # Objects stay readable after the commit, so that a page can be rendered once the transaction is over.
-    return sessionmaker(bind, expire_on_commit=False)
+    factory = sessionmaker(bind, expire_on_commit=False)
+    event.listen(factory, "after_begin", take_role)
+    return factory
 
 
 def overwrite_deleted(engine: Engine) -> bool:
@@ -156,6 +161,16 @@ def _prepare_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) ->
     cursor.close()
 
 
+def _prepare_postgresql(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+    """Let a fresh PostgreSQL connection find the tables of every stream by their names alone."""
+    # Outside a transaction, or the first rollback would undo it.
+    connection.autocommit = True
+    cursor = connection.cursor()
+    cursor.execute(f"SET search_path TO {', '.join(SEARCH_PATH)}")
+    cursor.close()
+    connection.autocommit = False
+
+
 def _begin_sqlite(connection: Connection) -> None:
     """Begin a transaction as a writer from its first statement on, unless it is declared read-only.
 
@@ -192,8 +207,13 @@ class SchemaState:
 
 
 def upgrade(engine: Engine | str) -> SchemaState:
-    """Bring the schema to the newest revision, in one transaction and one process at a time; harmless when there is nothing to do."""
+    """Bring the schema to the newest revision, in one transaction and one process at a time; harmless when there is nothing to do.
+
+    On PostgreSQL every table is then in the schema of its stream, and every database role has its grants.
+    """
     from alembic import command
+
+    from surveys.grants import arrange_streams
 
     own = make_engine(engine) if isinstance(engine, str) else engine
     try:
@@ -205,6 +225,7 @@ def upgrade(engine: Engine | str) -> SchemaState:
             configuration = _alembic_configuration()
             configuration.attributes["connection"] = connection
             command.upgrade(configuration, "head")
+            arrange_streams(connection)
         state = schema_state(own)
     finally:
         if isinstance(engine, str):

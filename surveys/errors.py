@@ -45,6 +45,26 @@ class CodedError(SurveyError):
         super().__init__(**params)
 
 
+class DatabaseRolesError(CodedError):
+    """The service cannot work under its database roles, or they reach too much."""
+
+    sentences: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "not_ready": (
+            N_(
+                "The database roles that keep answers and names apart are missing or cannot be taken: %(roles)s."
+            ),
+            N_(
+                "Let an administrator run what `viceversa db roles` prints, then run: viceversa db upgrade. To work without "
+                "this protection, set VICEVERSA_DATABASE_ROLES=off."
+            ),
+        ),
+        "excessive": (
+            N_("Database roles reach more than they need: %(found)s."),
+            N_("Run: viceversa db upgrade. It takes away what was granted beside it."),
+        ),
+    }
+
+
 class InvitationError(CodedError):
     """A personal link that opens nothing: code is `unknown`, `revoked` or `expired`."""
 

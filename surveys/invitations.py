@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session, joinedload
 
 from instruments.model import Role, WaveKind
@@ -120,9 +120,12 @@ def hold_invitation(session: Session, invitation: Invitation, *, now: datetime) 
     For what is written through a link besides answers: a message may be sent whatever the wave's state, a decision may not.
     """
     moment = as_utc(now)
-    # First the wave, then the invitation, as everywhere: two that lock in opposite order would wait for each other forever.
+    # First the wave, then the person, as everywhere: two that lock in opposite order would wait for each other forever. The
+    # person and not the row is locked, because a lock on a row leaves the number of this transaction on it.
     lock_wave(session, invitation.wave, shared=True)
-    session.refresh(invitation, ["revoked_at", "expires_at"], with_for_update={"read": True})
+    lock_person(session, invitation.participant_id)
+    session.refresh(invitation, ["revoked_at", "expires_at"])
+    session.refresh(invitation.participant, ["surveys_ended_on"])
     check_invitation(invitation, moment)
     return wave_state(invitation.wave, moment)
 
@@ -137,6 +140,7 @@ def reissue_invitation(
     moment = as_utc(now)
     wave = invitation.wave
     lock_wave(session, wave)
+    lock_person(session, invitation.participant_id)
     if wave_state(wave, moment) is WaveState.CLOSED:
         raise WaveError("closed", kind=wave.kind.value)
     same = (
@@ -158,6 +162,7 @@ def revoke_invitation(
     session: Session, invitation: Invitation, *, now: datetime, actor: User | None = None
 ) -> None:
     """Stop a link from working; doing so twice is harmless."""
+    lock_person(session, invitation.participant_id)
     if invitation.revoked_at is not None:
         return
     invitation.revoked_at = as_utc(now)
@@ -165,6 +170,18 @@ def revoke_invitation(
     wave = invitation.wave
     program = wave.cohort.program
     record_event(session, AuditAction.INVITATION_REVOKED, now=now, actor=actor, program=program, wave=wave)
+
+
+def lock_person(session: Session, participant_id: str) -> None:
+    """Let nobody else save, leave or change links for this person until the transaction ends; after `lock_wave`, never before.
+
+    A lock on a row would be noted in the row: on PostgreSQL the row of a link would then name the transaction that wrote its owner's
+    answers, to whoever can read both, and a coordinator could tell from it who has answered. This lock leaves no trace. SQLite
+    needs none: its writers already stand in line.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        digest = sha256(f"viceversa person {participant_id}".encode()).digest()
+        session.execute(select(func.pg_advisory_xact_lock(int.from_bytes(digest[:8], "big", signed=True))))
 
 
 def partner_name(session: Session, invitation: Invitation) -> str:

@@ -2,10 +2,14 @@
 
 `lookup` is an HMAC of the subject's id, `sealed` the pseudonym under a keyed pad that is used once. Whoever has the database
 without the key sees two random columns; whoever destroys the row has cut the person off from the answers for good.
+
+What is not sent yet is a draft, and belongs to no pseudonym: its keys are computed from the link key for this one wave, pair and
+person, so that nothing stored joins it to anything else. Drafts cannot be cut off; they are deleted instead.
 """
 
 import hmac
 import secrets
+from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Literal, overload
 
@@ -18,6 +22,15 @@ from surveys.models import LinkKey, PseudonymLink, Respondent, new_key
 
 MINIMUM_KEY_BYTES = 32
 PSEUDONYM_BYTES = 16
+KEY_DIGITS = 2 * PSEUDONYM_BYTES
+
+
+@dataclass(frozen=True)
+class DraftKeys:
+    """What stands in a draft in place of the pseudonyms of its person and pair."""
+
+    respondent: str
+    pair: str
 
 
 class Pseudonyms:
@@ -30,6 +43,8 @@ class Pseudonyms:
         self._lookup_key = _derive(key, b"viceversa link lookup")
         self._seal_key = _derive(key, b"viceversa link seal")
         self._fingerprint = _derive(key, b"viceversa link fingerprint").hex()
+        self._draft_key = _derive(key, b"viceversa draft")
+        self._final_key = _derive(key, b"viceversa draft to final")
 
     def __repr__(self) -> str:
         # The keys must not reach a log through a traceback.
@@ -40,14 +55,19 @@ class Pseudonyms:
 
     @overload
     def respondent_key(
-        self, session: Session, participant_id: str, *, create: bool = False
+        self, session: Session, participant_id: str, *, create: bool = False, hold: bool = False
     ) -> str | None: ...
 
-    def respondent_key(self, session: Session, participant_id: str, *, create: bool = False) -> str | None:
-        """The pseudonym under which a participant's answers are kept; None if there is none and none is to be made."""
+    def respondent_key(
+        self, session: Session, participant_id: str, *, create: bool = False, hold: bool = False
+    ) -> str | None:
+        """The pseudonym under which a participant's answers are kept; None if there is none and none is to be made.
+
+        Whoever is about to write holds it: then it is read afresh, and stays what it is until the transaction ends.
+        """
         subject = _participant(participant_id)
         if not create:
-            return self._find(session, subject)
+            return self._find(session, subject, hold=hold)
         key = self._find(session, subject, hold=True) or self._make(session, subject)
         if session.get(Respondent, key) is None:
             session.add(Respondent(key=key))
@@ -58,12 +78,26 @@ class Pseudonyms:
     def pair_key(self, session: Session, pair_id: str, *, create: Literal[True]) -> str: ...
 
     @overload
-    def pair_key(self, session: Session, pair_id: str, *, create: bool = False) -> str | None: ...
+    def pair_key(
+        self, session: Session, pair_id: str, *, create: bool = False, hold: bool = False
+    ) -> str | None: ...
 
-    def pair_key(self, session: Session, pair_id: str, *, create: bool = False) -> str | None:
+    def pair_key(
+        self, session: Session, pair_id: str, *, create: bool = False, hold: bool = False
+    ) -> str | None:
         """The pseudonym of a pair, the same for both partners; None if there is none and none is to be made."""
-        found = self._find(session, _pair(pair_id), hold=create)
+        found = self._find(session, _pair(pair_id), hold=create or hold)
         return found if found is not None or not create else self._make(session, _pair(pair_id))
+
+    def draft_keys(self, wave_id: str, pair_id: str, participant_id: str) -> DraftKeys:
+        """Where the draft of a person about a pair in a wave is kept; two drafts share no key, whoever wrote them."""
+        subject = f"{wave_id}:{pair_id}:{participant_id}".encode()
+        both = hmac.digest(self._draft_key, subject, "sha256").hex()
+        return DraftKeys(both[:KEY_DIGITS], both[KEY_DIGITS:])
+
+    def final_key(self, draft_key: str) -> str:
+        """The key that a response gets when it is sent; without the link key nobody joins it to its draft."""
+        return hmac.digest(self._final_key, draft_key.encode(), "sha256").hex()[:KEY_DIGITS]
 
     def destroy_participant(self, session: Session, participant_id: str) -> bool:
         """Cut a participant off from their answers; says whether there was a link."""
@@ -130,7 +164,7 @@ class Pseudonyms:
 
     def _make(self, session: Session, subject: str) -> str:
         """A new pseudonym for a subject, or the one that somebody else made in the same moment."""
-        self._register_key(session)
+        self.register_key(session)
         pseudonym = new_key()
         try:
             with session.begin_nested():
@@ -145,7 +179,7 @@ class Pseudonyms:
             return found
         return pseudonym
 
-    def _register_key(self, session: Session) -> None:
+    def register_key(self, session: Session) -> None:
         """Note the fingerprint of the key with the first link, so that a wrong key is noticed later."""
         self.check_key(session)
         if session.get(LinkKey, "link") is not None:

@@ -1,22 +1,27 @@
-"""Responses: saved page by page, resumed, sent, and changed until the wave closes."""
+"""Responses: saved page by page, resumed, sent, and changed until the wave closes.
+
+What is not sent yet is a draft: it lies under keys of its own, which lead to no pseudonym (`surveys.pseudonyms`). When it is sent,
+everything is written anew under the person's pseudonym and new random-looking keys, and the draft is deleted. A backup with the
+draft and a later one with what was sent have no key in common.
+"""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import delete, exists, or_, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import and_, delete, exists, or_, select
 from sqlalchemy.orm import Session
 
 from instruments.answers import AnswerCheck, AnswerValue, validate_answers
 from instruments.model import Form, FormPage, Instrument, Role
 from surveys.database import as_utc
 from surveys.errors import AnswerError, ResponseError, WaveNotOpenError
-from surveys.invitations import check_invitation
-from surveys.models import Answer, Comment, Invitation, Response, ResponseState, Wave
-from surveys.pseudonyms import Pseudonyms
+from surveys.invitations import check_invitation, lock_person
+from surveys.models import Answer, Comment, Invitation, Respondent, Response, ResponseState, Wave, new_key
+from surveys.pseudonyms import DraftKeys, Pseudonyms
 from surveys.statements import note_statement
 from surveys.waves import WaveState, form_of, instrument_of, lock_wave, wave_state
 
@@ -25,8 +30,9 @@ from surveys.waves import WaveState, form_of, instrument_of, lock_wave, wave_sta
 class ResponseView:
     """A person's own response as they may see it again: no key, only their answers and how far they are.
 
-    `tag` is a digest of the response's random key: it tells one response from another, and leads back to none. `quotable` holds
-    the written answers that the person allowed to be quoted.
+    `tag` is a digest of the key that the response has, or will have, once it is sent: it tells one response from another, stays the
+    same when a draft is sent, changes with a new start, and leads back to none. `quotable` holds the written answers that the person
+    allowed to be quoted.
     """
 
     tag: str
@@ -58,6 +64,8 @@ class _Desk:
     """Everything needed to write one response: the wave is open, and stays so until the transaction ends."""
 
     session: Session
+    invitation: Invitation
+    pseudonyms: Pseudonyms
     response: Response
     instrument: Instrument
     form: Form
@@ -87,15 +95,13 @@ def load_response(
     Without leave of `may_read`, where it is given, the view has no answers. The database is then asked the same questions whether
     or not anything is saved, so that the time a page takes does not tell who has answered.
     """
-    respondent_key = pseudonyms.respondent_key(session, invitation.participant_id)
-    pair_key = pseudonyms.pair_key(session, invitation.pair_id)
-    # Nothing is kept under an empty key.
-    response = _find_response(session, invitation.wave_id, respondent_key or "", pair_key or "")
+    response = _find_response(session, invitation, pseudonyms)
     if response is None:
         return None
-    if may_read is not None and not may_read(_view(response)):
-        return _view(response)
-    return _view(response, _contents(session, response.key))
+    unread = _view(invitation, response, pseudonyms)
+    if may_read is not None and not may_read(unread):
+        return unread
+    return _view(invitation, response, pseudonyms, _contents(session, response.key))
 
 
 def save_page(
@@ -130,7 +136,7 @@ def save_page(
     _write(desk, check.valid, cleared=cleared, quotable=quotable)
     if check.problems:
         raise AnswerError(check.problems)
-    return _view(desk.response, _contents(session, desk.response.key))
+    return _view(invitation, desk.response, pseudonyms, _contents(session, desk.response.key))
 
 
 def submit_response(
@@ -165,10 +171,9 @@ def submit_response(
     if not already:
         if not _has_answers(session, response.key):
             raise ResponseError("nothing_answered")
-        response.state = ResponseState.SUBMITTED
-        response.submitted_on = desk.today
+        response = _send(desk)
     session.flush()
-    return Submission(_view(response, _contents(session, response.key)), already)
+    return Submission(_view(invitation, response, pseudonyms, _contents(session, response.key)), already)
 
 
 def withdraw_response(
@@ -180,11 +185,7 @@ def withdraw_response(
     (the difference would show the person who left); ResponseError if nothing is saved.
     """
     _check_open(session, invitation, now)
-    respondent_key = pseudonyms.respondent_key(session, invitation.participant_id)
-    pair_key = pseudonyms.pair_key(session, invitation.pair_id)
-    response = None
-    if respondent_key is not None and pair_key is not None:
-        response = _find_response(session, invitation.wave_id, respondent_key, pair_key, lock=True)
+    response = _find_response(session, invitation, pseudonyms, hold=True)
     if response is None or response.state is ResponseState.WITHDRAWN:
         raise ResponseError("nothing_saved")
     session.execute(delete(Answer).where(Answer.response_key == response.key))
@@ -215,7 +216,7 @@ def _open_desk(
     response.locale = locale
     response.locale_digest = instrument.locales[locale].digest
     session.flush()
-    return _Desk(session, response, instrument, form, today)
+    return _Desk(session, invitation, pseudonyms, response, instrument, form, today)
 
 
 def _check_open(session: Session, invitation: Invitation, now: datetime) -> Wave:
@@ -223,7 +224,9 @@ def _check_open(session: Session, invitation: Invitation, now: datetime) -> Wave
     moment = as_utc(now)
     # First the wave, then the invitation, as everywhere: two that lock in opposite order would wait for each other forever.
     lock_wave(session, invitation.wave, shared=True)
-    session.refresh(invitation, ["revoked_at", "expires_at"], with_for_update={"read": True})
+    lock_person(session, invitation.participant_id)
+    session.refresh(invitation, ["revoked_at", "expires_at"])
+    session.refresh(invitation.participant, ["surveys_ended_on"])
     check_invitation(invitation, moment)
     state = wave_state(invitation.wave, moment)
     if state is not WaveState.OPEN:
@@ -240,11 +243,8 @@ def _ensure_response(
     locale: str,
     today: date,
 ) -> Response:
-    """The person's response to this wave about this pair, locked; two tabs that make it at once end up with the same one."""
-    respondent_key = pseudonyms.respondent_key(session, invitation.participant_id, create=True)
-    pair_key = pseudonyms.pair_key(session, invitation.pair_id, create=True)
-    wave_id = invitation.wave_id
-    found = _find_response(session, wave_id, respondent_key, pair_key, lock=True)
+    """The person's response to this wave about this pair, a draft if there is none; nobody else writes it at this moment."""
+    found = _find_response(session, invitation, pseudonyms, hold=True)
     if found is not None and found.state is ResponseState.WITHDRAWN:
         # Whoever starts again does so under a new key: nothing that was handed out for the old one fits any more.
         session.delete(found)
@@ -252,10 +252,16 @@ def _ensure_response(
         found = None
     if found is not None:
         return found
+    # A wrong key must be noticed before anything is written where nobody would find it again.
+    pseudonyms.register_key(session)
+    keys = _draft_keys(invitation, pseudonyms)
+    if session.get(Respondent, keys.respondent) is None:
+        session.add(Respondent(key=keys.respondent))
+        session.flush()
     response = Response(
-        respondent_key=respondent_key,
-        pair_key=pair_key,
-        wave_id=wave_id,
+        respondent_key=keys.respondent,
+        pair_key=keys.pair,
+        wave_id=invitation.wave_id,
         role=invitation.participant.role,
         locale=locale,
         locale_digest=instrument.locales[locale].digest,
@@ -264,30 +270,94 @@ def _ensure_response(
         state=ResponseState.DRAFT,
         started_on=today,
     )
-    try:
-        with session.begin_nested():
-            session.add(response)
-    except IntegrityError:
-        # The other tab was faster, and has committed by now.
-        found = _find_response(session, wave_id, respondent_key, pair_key, lock=True)
-        if found is None:
-            raise
-        return found
+    session.add(response)
+    session.flush()
     return response
 
 
-def _find_response(
-    session: Session, wave_id: str, respondent_key: str, pair_key: str, *, lock: bool = False
-) -> Response | None:
-    """The response under these pseudonyms, read afresh and on demand locked."""
-    statement = select(Response).where(
-        Response.wave_id == wave_id,
-        Response.respondent_key == respondent_key,
-        Response.pair_key == pair_key,
+def _send(desk: _Desk) -> Response:
+    """Write a draft anew under the person's pseudonym and new keys, and delete it; says nothing of when it was begun."""
+    session, draft, invitation = desk.session, desk.response, desk.invitation
+    sent = {"state": ResponseState.SUBMITTED, "started_on": desk.today, "submitted_on": desk.today}
+    if not _is_draft(invitation, draft, desk.pseudonyms):
+        # Begun under an earlier version, which kept drafts under the pseudonym.
+        for name, value in sent.items():
+            setattr(draft, name, value)
+        return draft
+    answers, comments = _stored(session, draft.key)
+    key = desk.pseudonyms.final_key(draft.key)
+    response = Response(
+        **_row_of(draft)
+        | sent
+        | {
+            "key": key,
+            "respondent_key": desk.pseudonyms.respondent_key(session, invitation.participant_id, create=True),
+            "pair_key": desk.pseudonyms.pair_key(session, invitation.pair_id, create=True),
+        }
     )
-    if lock:
-        statement = statement.with_for_update()
-    return session.scalar(statement.execution_options(populate_existing=True))
+    moved: list[Answer | Comment] = [
+        *(Answer(**_row_of(row) | {"response_key": key}) for row in answers.values()),
+        *(Comment(**_row_of(row) | {"response_key": key, "key": new_key()}) for row in comments.values()),
+    ]
+    delete_drafts(session, [draft.respondent_key])
+    session.add(response)
+    session.flush()
+    session.add_all(moved)
+    session.flush()
+    return response
+
+
+def delete_drafts(session: Session, respondent_keys: Collection[str]) -> int:
+    """Delete the drafts under these keys with everything in them; says how many there were."""
+    owned = select(Response.key).where(Response.respondent_key.in_(respondent_keys))
+    for table in (Answer, Comment):
+        session.execute(
+            delete(table).where(table.response_key.in_(owned)),
+            execution_options={"synchronize_session": "fetch"},
+        )
+    found = session.execute(
+        delete(Response).where(Response.respondent_key.in_(respondent_keys)).returning(Response.key)
+    ).all()
+    session.execute(delete(Respondent).where(Respondent.key.in_(respondent_keys)))
+    return len(found)
+
+
+def _row_of(row: Response | Answer | Comment) -> dict[str, Any]:
+    """The columns of a row with their values, whichever columns the table has by now."""
+    return {column.key: getattr(row, column.key) for column in row.__mapper__.column_attrs}
+
+
+def _draft_keys(invitation: Invitation, pseudonyms: Pseudonyms) -> DraftKeys:
+    """Where the draft that an invitation asks for is kept."""
+    return pseudonyms.draft_keys(invitation.wave_id, invitation.pair_id, invitation.participant_id)
+
+
+def _is_draft(invitation: Invitation, response: Response, pseudonyms: Pseudonyms) -> bool:
+    """Whether a response lies under the keys of a draft, begun or withdrawn, and not under the pseudonym."""
+    return response.respondent_key == _draft_keys(invitation, pseudonyms).respondent
+
+
+def _find_response(
+    session: Session, invitation: Invitation, pseudonyms: Pseudonyms, *, hold: bool = False
+) -> Response | None:
+    """What was sent, or else the draft, read afresh; the database is asked the same whatever there is."""
+    # Nothing is kept under an empty key.
+    sent = DraftKeys(
+        pseudonyms.respondent_key(session, invitation.participant_id, hold=hold) or "",
+        pseudonyms.pair_key(session, invitation.pair_id, hold=hold) or "",
+    )
+    places = [sent, _draft_keys(invitation, pseudonyms)]
+    statement = select(Response).where(
+        Response.wave_id == invitation.wave_id,
+        or_(
+            *(
+                and_(Response.respondent_key == keys.respondent, Response.pair_key == keys.pair)
+                for keys in places
+            )
+        ),
+    )
+    found = session.scalars(statement.execution_options(populate_existing=True)).all()
+    return min(found, key=lambda response: response.respondent_key != sent.respondent, default=None)
 
 
 def _check(
@@ -363,10 +433,17 @@ def _contents(session: Session, response_key: str) -> _Contents:
     return _Contents(values, frozenset(item for item, row in comments.items() if row.may_be_quoted))
 
 
-def _view(response: Response, contents: _Contents = NOTHING_SHOWN) -> ResponseView:
+def _view(
+    invitation: Invitation,
+    response: Response,
+    pseudonyms: Pseudonyms,
+    contents: _Contents = NOTHING_SHOWN,
+) -> ResponseView:
     """The response as its owner sees it, or without its answers."""
+    drafted = _is_draft(invitation, response, pseudonyms)
+    key = pseudonyms.final_key(response.key) if drafted else response.key
     return ResponseView(
-        tag=sha256(b"response:" + response.key.encode()).hexdigest(),
+        tag=sha256(b"response:" + key.encode()).hexdigest(),
         state=response.state,
         role=response.role,
         locale=response.locale,

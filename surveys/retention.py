@@ -38,6 +38,7 @@ from surveys.models import (
     Release,
     Respondent,
     Response,
+    ResponseState,
     RetentionKind,
     RetentionStep,
     Talk,
@@ -240,16 +241,33 @@ class _Shredder:
         }[kind]()
 
     def _links(self) -> int:
-        """Cut people and pairs off from their pseudonyms."""
+        """Cut people and pairs off from their pseudonyms, and delete drafts, from which nobody can be cut off."""
         holder, session = self.pseudonyms, self.session
+        n_drafts = self._drafts()
         pairs = session.scalars(select(Pair.id).where(Pair.cohort_id.in_(self.due))).all()
         people = self._people()
         if self.dry_run:
             found = [holder.pair_key(session, pair) for pair in pairs]
             found += [holder.respondent_key(session, person) for person in people]
-            return sum(key is not None for key in found)
+            return n_drafts + sum(key is not None for key in found)
         cut = [holder.destroy_pair(session, pair) for pair in pairs]
-        return sum(cut) + sum(holder.destroy_participant(session, person) for person in people)
+        return n_drafts + sum(cut) + sum(holder.destroy_participant(session, person) for person in people)
+
+    def _drafts(self) -> int:
+        """Delete what was never sent; its keys are computed from the link key, so it leads to its writer as long as it is there."""
+        unsent = (Response.wave_id.in_(self._waves()), Response.state != ResponseState.SUBMITTED)
+        if self.dry_run:
+            return self.session.scalar(select(func.count()).select_from(Response).where(*unsent)) or 0
+        owners = set(self.session.scalars(select(Response.respondent_key).where(*unsent)))
+        n_drafts = self._remove(delete(Response).where(*unsent))
+        self._forget(owners)
+        return n_drafts
+
+    def _forget(self, keys: set[str]) -> None:
+        """Delete the pseudonyms under which nothing is kept any more."""
+        used = select(Response.respondent_key).where(Response.respondent_key.in_(keys))
+        kept = set(self.session.scalars(used))
+        self.session.execute(delete(Respondent).where(Respondent.key.in_(keys - kept)))
 
     def _comments(self) -> int:
         """Delete what was written in people's own words, and the drafts of themes; what was published stays."""
@@ -264,10 +282,7 @@ class _Shredder:
         n_deleted = self._remove(delete(Response).where(mine))
         if self.dry_run:
             return n_deleted
-        kept = set(
-            self.session.scalars(select(Response.respondent_key).where(Response.respondent_key.in_(keys)))
-        )
-        self.session.execute(delete(Respondent).where(Respondent.key.in_(keys - kept)))
+        self._forget(keys)
         cohorts = set(self.session.scalars(select(Cohort.id).where(Cohort.program_id == self.program.id)))
         if cohorts == set(self.due):
             # Who stood behind a number matters as long as another one can still be published beside it.

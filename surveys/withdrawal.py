@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from surveys.audit import AuditAction, record_event
 from surveys.database import as_utc
 from surveys.errors import ResponseError
+from surveys.invitations import lock_person
 from surveys.models import (
     Answer,
     Cohort,
@@ -60,6 +61,7 @@ def withdraw_from_surveys(
     learn from it how much there was. Raises ResponseError once the retention clock has destroyed the link: whose answers are whose nobody can tell any more.
     """
     moment = as_utc(now)
+    lock_person(session, participant.id)
     destroyed_on = link_destroyed_on(session, participant)
     if destroyed_on is not None and pseudonyms.respondent_key(session, participant.id) is None:
         raise ResponseError("link_destroyed", day=destroyed_on.isoformat())
@@ -72,20 +74,25 @@ def withdraw_from_surveys(
         .values(revoked_at=moment)
         .returning(Invitation.id)
     ).all()
+    # What was sent lies under the pseudonym, every draft under a key of its own.
+    owners = _draft_owners(session, participant, pseudonyms)
     respondent_key = pseudonyms.respondent_key(session, participant.id)
+    if respondent_key is not None:
+        owners.append(respondent_key)
     n_responses = n_answers = n_comments = 0
     receipt = None
-    if respondent_key is not None:
-        owned = select(Response.key).where(Response.respondent_key == respondent_key)
-        n_responses = _count(session, Response.respondent_key == respondent_key)
+    if owners:
+        owned = select(Response.key).where(Response.respondent_key.in_(owners))
+        n_responses = _count(session, Response.respondent_key.in_(owners))
         n_answers = _count(session, Answer.response_key.in_(owned))
         n_comments = _count(session, Comment.response_key.in_(owned))
         erased = ReceiptCounts(n_responses, n_answers, n_comments)
         receipt = issue_receipt(session, counted or erased, now=now)
         # The database deletes responses, answers and comments along with the respondent.
-        session.execute(delete(Respondent).where(Respondent.key == respondent_key))
+        session.execute(delete(Respondent).where(Respondent.key.in_(owners)))
         pseudonyms.destroy_participant(session, participant.id)
-        _break_pairs(session, participant, respondent_key, pseudonyms)
+        if respondent_key is not None:
+            _break_pairs(session, participant, respondent_key, pseudonyms)
         # What the database deleted along with it must not be read from memory any more.
         session.flush()
         session.expire_all()
@@ -126,6 +133,17 @@ def _break_pairs(
     for group in groups:
         answers = zip(group.members, group.pairs, strict=True)
         group.pairs = [pair if who == respondent_key else renamed.get(pair, pair) for who, pair in answers]
+
+
+def _draft_owners(session: Session, participant: Participant, pseudonyms: Pseudonyms) -> list[str]:
+    """The keys under which drafts of a person are kept."""
+    asked = session.execute(
+        select(Invitation.wave_id, Invitation.pair_id)
+        .where(Invitation.participant_id == participant.id)
+        .distinct()
+    )
+    keys = [pseudonyms.draft_keys(wave_id, pair_id, participant.id).respondent for wave_id, pair_id in asked]
+    return list(session.scalars(select(Respondent.key).where(Respondent.key.in_(keys))))
 
 
 def _count(session: Session, condition: ColumnElement[bool]) -> int:

@@ -13,6 +13,7 @@ from werkzeug.wrappers import Response
 from surveys import accounts
 from surveys.errors import AccessDeniedError
 from surveys.models import Membership, MembershipRole, Program, User
+from surveys.roles import DatabaseRole, acting_as
 from webapp.database import db, now
 
 COOKIE = "viceversa_session"
@@ -41,7 +42,11 @@ def current_user() -> User | None:
     """Return the signed-in user, None for nobody; looked up once a request."""
     if "user" not in g:
         token = request.cookies.get(COOKIE)
-        g.user = accounts.find_session(db(), token, now=now()) if token else None
+        g.user = None
+        if token:
+            # Sessions are read by no other room, whichever page asks who is there.
+            with acting_as(db(), DatabaseRole.ACCOUNT):
+                g.user = accounts.find_session(db(), token, now=now())
     user: User | None = g.user
     return user
 

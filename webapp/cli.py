@@ -21,10 +21,11 @@ from instruments.errors import DefinitionError, PinnedVersionError, UnknownInstr
 from instruments.parts import WaveKind
 from surveys.errors import PseudonymKeyError, SurveyError
 from webapp.analyse_change import analyse
-from webapp.command_session import DATA_FOLDER
+from webapp.command_session import DATA_FOLDER, open_database
 from webapp.command_session import open_session as _session
 from webapp.command_session import read_clock as _now
-from webapp.config import DEFAULT_DATABASE_URL, ConfigError, Settings, load_settings
+from webapp.config import ConfigError, Settings, load_settings
+from webapp.database_commands import check_protection, db, report_arrival
 from webapp.glass import break_glass
 from webapp.keys import complete_settings
 from webapp.oversight import audit, receipt, retention
@@ -87,6 +88,7 @@ def main(ctx: click.Context) -> None:
 
 
 main.add_command(analyse)
+main.add_command(db)
 main.add_command(audit)
 main.add_command(break_glass)
 main.add_command(retention)
@@ -95,30 +97,7 @@ main.add_command(pack)
 main.add_command(privacy)
 
 
-# --- database and users -------------------------------------------------------------------------------------------
-
-
-@main.group()
-def db() -> None:
-    """Create the database and bring it up to date."""
-
-
-@db.command("upgrade")
-@click.pass_obj
-def db_upgrade(settings: Settings) -> None:
-    """Create the tables or bring them to the version of this software; safe to run again.
-
-    \b
-    Example:
-      viceversa db upgrade
-      VICEVERSA_DATABASE_URL=postgresql://viceversa@db/viceversa viceversa db upgrade
-    """
-    from surveys.database import upgrade
-
-    if settings.database_url == DEFAULT_DATABASE_URL:
-        DATA_FOLDER.mkdir(mode=0o700, exist_ok=True)
-    state = upgrade(settings.database_url)
-    click.echo(f"The database is at revision {state}.")
+# --- users --------------------------------------------------------------------------------------------------------
 
 
 @main.group()
@@ -556,21 +535,24 @@ def wave_close(
       viceversa wave close spring "Finance" T2 --without level:mentor:PS
     """
     from surveys import release_refusals, waves
+    from surveys.arrival import forget_arrival
 
     if not yes:
         click.confirm(
             "Closing is final: nobody can answer afterwards and the results are frozen. Close?", abort=True
         )
-    with _session(settings) as session:
-        closing = _wave(session, slug, cohort_name, kind)
-        waves.close_wave(session, closing, now=_now())
-        refusal = release_refusals.freeze_or_refuse(
-            session,
-            closing,
-            now=_now(),
-            folders=settings.instrument_folders,
-            withhold=[release_refusals.read_name(name) for name in names],
-        )
+    with open_database(settings) as factory:
+        with factory.begin() as session:
+            closing = _wave(session, slug, cohort_name, kind)
+            waves.close_wave(session, closing, now=_now())
+            refusal = release_refusals.freeze_or_refuse(
+                session,
+                closing,
+                now=_now(),
+                folders=settings.instrument_folders,
+                withhold=[release_refusals.read_name(name) for name in names],
+            )
+        report_arrival(forget_arrival(factory.kw["bind"]))
     if refusal is not None:
         # Raised only now, so that the log remembers the refusal.
         proposal = sorted({*names, *(release_refusals.write_name(name) for name in refusal.withhold)})
@@ -718,6 +700,8 @@ def serve(settings: Settings, host: str, port: int, workers: int, threads: int) 
     """
     from webapp.serving import run_server
 
+    if not settings.database_url.startswith("sqlite"):
+        click.echo(check_protection(settings), err=True)
     click.echo(f"Serving at http://{host}:{port}. Stop with Ctrl-C.")
     run_server(
         complete_settings(settings, DATA_FOLDER), host=host, port=port, workers=workers, threads=threads

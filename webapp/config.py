@@ -42,6 +42,8 @@ class Settings:
     trust_proxy: int = 0
     trusted_hosts: tuple[str, ...] = ()
     https: bool = False
+    # Off only by an operator's word: without roles nothing in PostgreSQL keeps answers and names apart.
+    database_roles: bool = True
     default_locale: str = SOURCE_LOCALE
     timezone: str = "UTC"
     base_url: str = DEFAULT_BASE_URL
@@ -54,6 +56,7 @@ class Settings:
             "DATABASE_URL": self.database_url,
             "SECRET_KEY": self.secret_key,
             "LINK_KEY": self.link_key,
+            "DATABASE_ROLES": self.database_roles,
             "INSTRUMENT_FOLDERS": self.instrument_folders,
             "TRUST_PROXY": self.trust_proxy,
             "TRUSTED_HOSTS": list(self.trusted_hosts) or None,
@@ -79,6 +82,7 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
         trust_proxy=_read_number("VICEVERSA_TRUST_PROXY", read("TRUST_PROXY")),
         trusted_hosts=tuple(part.strip() for part in read("TRUSTED_HOSTS").split(",") if part.strip()),
         https=read("HTTPS").lower() in {"1", "true", "yes", "on"},
+        database_roles=_read_switch("VICEVERSA_DATABASE_ROLES", read("DATABASE_ROLES"), default=True),
         default_locale=read("DEFAULT_LOCALE") or SOURCE_LOCALE,
         timezone=read("TIMEZONE") or "UTC",
         base_url=read("BASE_URL").rstrip("/") or DEFAULT_BASE_URL,
@@ -187,6 +191,15 @@ def _read_number(name: str, text: str) -> int:
             name, f"{text!r} is no whole number.", "Give the number of proxies in front, such as 1."
         )
     return int(text)
+
+
+def _read_switch(name: str, text: str, *, default: bool) -> bool:
+    """Return whether something is switched on; what is neither on nor off is refused rather than guessed."""
+    meanings = {"": default, "on": True, "1": True, "true": True, "yes": True}
+    meanings |= dict.fromkeys(("off", "0", "false", "no"), False)
+    if text.lower() not in meanings:
+        raise ConfigError(name, f"{text!r} is neither on nor off.", "Write on or off.")
+    return meanings[text.lower()]
 
 
 def _read_retention(text: str) -> dict[str, int]:

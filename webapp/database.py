@@ -1,7 +1,7 @@
 """One engine an app, one session a request: a page that returns commits, a page that raises rolls back."""
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,8 +13,22 @@ from surveys.accounts import Hasher
 from surveys.database import make_engine, make_session_factory
 from surveys.pseudonyms import Pseudonyms
 from surveys.retention import RetentionPolicy
+from surveys.roles import ROLE, DatabaseRole
 
 EXTENSION = "viceversa.database"
+# The room in which each blueprint works; whatever belongs to none, such as an error page, may only ask who is signed in.
+ROLE_OF_BLUEPRINT: Mapping[str, DatabaseRole] = {
+    "front": DatabaseRole.ACCOUNT,
+    "account": DatabaseRole.ACCOUNT,
+    "participate": DatabaseRole.PARTICIPANT,
+    "addressed": DatabaseRole.PARTICIPANT,
+    "receipts": DatabaseRole.PARTICIPANT,
+    "moderate": DatabaseRole.MODERATOR,
+    "oversee": DatabaseRole.OVERSEER,
+    "custody": DatabaseRole.CUSTODIAN,
+    "coordinate": DatabaseRole.COORDINATOR,
+    "research": DatabaseRole.RESEARCHER,
+}
 READING_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -26,6 +40,7 @@ class Database:
     writers: sessionmaker[Session]
     readers: sessionmaker[Session]
     pseudonyms: Pseudonyms
+    under_roles: bool
 
 
 def init_app(app: Flask) -> None:
@@ -36,6 +51,7 @@ def init_app(app: Flask) -> None:
         make_session_factory(engine),
         make_session_factory(engine, read_only=True),
         Pseudonyms(app.config["LINK_KEY"]),
+        app.config["DATABASE_ROLES"] and engine.dialect.name == "postgresql",
     )
     app.after_request(_commit_changes)
     app.teardown_appcontext(_close_session)
@@ -44,11 +60,14 @@ def init_app(app: Flask) -> None:
 def db() -> Session:
     """Return the session of this request, begun at its first use.
 
-    A GET writes nothing: it reads in a read-only transaction, so that on SQLite no reader waits for a writer.
+    A GET writes nothing: it reads in a read-only transaction, so that on SQLite no reader waits for a writer. On PostgreSQL the
+    transaction runs under the database role of the blueprint.
     """
     if "session" not in g:
         database: Database = current_app.extensions[EXTENSION]
-        g.session = database.readers() if request.method in READING_METHODS else database.writers()
+        role = ROLE_OF_BLUEPRINT.get(request.blueprint or "", DatabaseRole.ACCOUNT)
+        begin = database.readers if request.method in READING_METHODS else database.writers
+        g.session = begin(info={ROLE: role} if database.under_roles else {})
     session: Session = g.session
     return session
 
@@ -94,6 +113,8 @@ def discard_changes() -> None:
     """Undo what this request wrote so far; every error page calls this first."""
     if "session" in g:
         g.session.rollback()
+        # What is known of the user went with it; whoever asks again looks it up again.
+        g.pop("user", None)
 
 
 def dispose_engine(app: Flask) -> None:

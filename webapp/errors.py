@@ -10,6 +10,7 @@ from werkzeug.exceptions import HTTPException
 from instruments.errors import N_, InstrumentError
 from surveys.errors import (
     AccessDeniedError,
+    DatabaseRolesError,
     InvitationError,
     PseudonymKeyError,
     SurveyError,
@@ -68,6 +69,7 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(SurveyError, show_survey_error)
     app.register_error_handler(InstrumentError, show_operator_error)
     app.register_error_handler(PseudonymKeyError, show_operator_error)
+    app.register_error_handler(DatabaseRolesError, show_operator_error)
     app.register_error_handler(Exception, show_crash)
 
 
@@ -125,8 +127,8 @@ def show_survey_error(error: SurveyError) -> Response:
     return show_error(status_of(error), *translate_error(error))
 
 
-def show_operator_error(error: InstrumentError | PseudonymKeyError) -> Response:
-    """A questionnaire or key that cannot be used is the operator's affair: they find the reason in the log."""
+def show_operator_error(error: InstrumentError | PseudonymKeyError | DatabaseRolesError) -> Response:
+    """A questionnaire, key or database role that cannot be used is the operator's affair: they find the reason in the log."""
     current_app.logger.error("cannot serve %s: %s", request.endpoint, error)
     return _show_status(503)
 

@@ -11,6 +11,7 @@ import click
 
 from webapp.command_session import DATA_FOLDER, open_database, open_session, read_clock
 from webapp.config import Settings
+from webapp.database_commands import report_arrival
 from webapp.keys import complete_settings
 
 if TYPE_CHECKING:
@@ -135,8 +136,9 @@ def run_retention(settings: Settings, dry_run: bool, day: dt.datetime | None) ->
     """Delete whatever has been kept for long enough, one programme after the other; run it once a day.
 
     Times can be shortened, never lengthened: VICEVERSA_RETENTION="link_days=60, comments_months=6". The defaults are link_days 90
-    and goals_days 90; comments_months 12, answers_months 24, messages_months 12, contacts_months 12 (names and addresses) and access_months 12. The audit log is kept for 36
-    months and published results for ever.
+    and goals_days 90; comments_months 12, answers_months 24, messages_months 12, contacts_months 12 (names and addresses) and
+    access_months 12. The audit log is kept for 36 months and published results for ever. In the end the order in which answers
+    came in is destroyed (see `viceversa db shuffle`).
 
     \b
     Example:
@@ -146,8 +148,8 @@ def run_retention(settings: Settings, dry_run: bool, day: dt.datetime | None) ->
     """
     from surveys import audit as audit_log
     from surveys import programs
+    from surveys.arrival import forget_arrival
     from surveys.break_glass import expire_requests
-    from surveys.database import overwrite_deleted
     from surveys.pseudonyms import Pseudonyms
     from surveys.retention import RetentionPolicy, apply_house_retention, apply_retention
 
@@ -184,7 +186,8 @@ def run_retention(settings: Settings, dry_run: bool, day: dt.datetime | None) ->
                 expire_requests(session, now=now)
             n_pruned = audit_log.prune_log(session, now=now, dry_run=dry_run)
         if not dry_run:
-            overwrite_deleted(factory.kw["bind"])
+            # Also lets nothing of what was deleted stay beside the database.
+            report_arrival(forget_arrival(factory.kw["bind"]))
     counts = {"access": house.access, "receipts": house.receipts, "requests": house.requests, "log": n_pruned}
     click.echo("house: " + _count(counts))
     click.echo("Nothing was deleted (--dry-run)." if dry_run else "Done.")

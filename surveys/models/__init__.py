@@ -2,7 +2,8 @@
 
 A table's name begins with its stream where it has one. Nothing in a confidential table leads to a person: there is no foreign
 key and no column from there to participants, contacts, pairs or invitations. `pseudonym_link` is the only way across, and without the
-link key it is noise.
+link key it is noise. On PostgreSQL each stream is a schema (`surveys.streams`), and `surveys.grants` says which database role reaches
+which table: a new table needs its line there.
 """
 
 from surveys.models.access import Membership, MembershipRole, Pledge, RateCounter, User, UserSession

@@ -31,7 +31,8 @@ class User(Base):
     id: Mapped[PrimaryKey]
     email: Mapped[str] = mapped_column(String(254), unique=True)
     name: Mapped[str] = mapped_column(String(200))
-    password_hash: Mapped[str] = mapped_column(String(255))
+    # Read only where somebody signs in: the database lets no other room see it.
+    password_hash: Mapped[str] = mapped_column(String(255), deferred=True)
     locale: Mapped[LocaleCode]
     created_at: Mapped[datetime]
     disabled_at: Mapped[datetime | None]

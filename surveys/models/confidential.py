@@ -34,7 +34,10 @@ class Respondent(Base):
 
 
 class Response(Base):
-    """One respondent's answers to one wave about one pair, with the exact questionnaire they saw."""
+    """One respondent's answers to one wave about one pair, with the exact questionnaire they saw.
+
+    A draft has a respondent and a pair key of its own, which lead to no pseudonym. Once it is sent `started_on` is `submitted_on`.
+    """
 
     __tablename__ = "confidential_response"
     __table_args__ = (

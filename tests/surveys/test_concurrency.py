@@ -1,12 +1,12 @@
 """Two tabs, a closing wave and a leaving person: whoever comes second finds the truth, and nothing is made twice."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, event, select
+from sqlalchemy import Engine, event, select, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -14,8 +14,8 @@ from instruments.answers import AnswerValue
 from surveys import responses, waves, withdrawal
 from surveys.database import make_engine, make_session_factory
 from surveys.errors import InvitationError
-from surveys.invitations import find_invitation
-from surveys.models import Answer, Participant, PseudonymLink, Response, Wave
+from surveys.invitations import find_invitation, revoke_invitation
+from surveys.models import Answer, Invitation, Participant, PseudonymLink, Response, Wave
 
 FIRST = {"A1": AnswerValue(code=1)}
 
@@ -64,34 +64,40 @@ def test_tabs_that_send_at_the_same_moment_make_one_response(
         assert len(session.scalars(select(Answer.item_id)).all()) == 1
 
 
-@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
-def test_a_response_made_by_another_tab_in_between_is_taken_over(
-    world: Any, session_factory: sessionmaker[Session], monkeypatch: pytest.MonkeyPatch
+def test_a_second_tab_waits_until_the_first_has_saved(
+    world: Any, session_factory: sessionmaker[Session], hurried_sessions: sessionmaker[Session]
 ) -> None:
-    """Both tabs look before either has written, which SQLite's single writer rules out."""
-    world.pseudonyms.respondent_key(world.session, world.issued[0].participant_id, create=True)
-    world.pseudonyms.pair_key(world.session, world.issued[0].pair_id, create=True)
+    """Neither looks before the other has written, so nothing is made twice; a replaced link waits as well."""
+    send(world.session, world, FIRST)
+
+    with pytest.raises(OperationalError), hurried_sessions.begin() as session:
+        send(session, world, FIRST)
+    with hurried_sessions() as session, pytest.raises(OperationalError):
+        revoke_invitation(session, session.get_one(Invitation, world.issued[0].invitation.id), now=world.now)
     world.session.commit()
-    both_looked = threading.Barrier(2, timeout=20)
-    looked = threading.local()
-    n_waited = []
-    find: Callable[..., Response | None] = responses._find_response
 
-    def find_and_wait(*args: Any, **options: Any) -> Response | None:
-        found = find(*args, **options)
-        if not getattr(looked, "once", False):
-            looked.once = True
-            n_waited.append(found)
-            both_looked.wait()
-        return found
-
-    monkeypatch.setattr(responses, "_find_response", find_and_wait)
-
-    sent = send_in_threads(world, session_factory, 2)
-
-    assert n_waited == [None, None]  # the race did take place
-    assert sorted(one.already_submitted for one in sent) == [False, True]
+    with session_factory.begin() as session:
+        assert send(session, world, FIRST).already_submitted
     assert len(world.session.scalars(select(Response.key)).all()) == 1
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_saving_leaves_no_trace_in_the_row_of_the_link(world: Any, session: Session) -> None:
+    """A lock on the row would note the transaction there, which the answers name as well."""
+    marks = text("SELECT xmin::text, xmax::text FROM invitation ORDER BY id")
+    before = session.execute(marks).all()
+    session.commit()
+
+    send(world.session, world, FIRST)
+    world.session.commit()
+
+    assert session.execute(marks).all() == before
+    mine = "SELECT count(*) FROM invitation i JOIN confidential_response r ON r.xmin IN (i.xmin, i.xmax)"
+    assert session.scalar(text(mine)) == 0
+    # Control: a lock on the row is to be seen there.
+    session.execute(text("SELECT id FROM invitation FOR SHARE"))
+    session.commit()
+    assert session.execute(marks).all() != before
 
 
 def test_a_wave_cannot_close_between_the_check_and_the_answer(

@@ -194,6 +194,48 @@ def test_messages_written_before_they_had_a_state_are_kept_and_open(empty_databa
         engine.dispose()
 
 
+def test_responses_that_were_there_before_move_along_and_forget_when_they_were_begun(
+    empty_database_url: str,
+) -> None:
+    engine = make_engine(empty_database_url)
+    digest, name = "d" * 64, "k" * 32
+    before = (
+        f"INSERT INTO program VALUES ('{name}', 'spring', 'Spring', 'Works', 5, '{{}}', 'en', NULL, NULL, NULL)",
+        f"INSERT INTO cohort VALUES ('{name}', '{name}', 'Finance', NULL, NULL)",
+        (
+            "INSERT INTO wave (id, cohort_id, kind, instrument_id, instrument_version, instrument_digest, picks, opens_at, closes_at) "
+            f"VALUES ('{name}', '{name}', 'T2', 'toy', '0.1.0', '{digest}', '{{}}', '2026-03-01T00:00:00.000000+00:00', "
+            "'2026-03-09T00:00:00.000000+00:00')"
+        ),
+    )
+    columns = (
+        "key, respondent_key, pair_key, wave_id, role, locale, locale_digest, instrument_version, instrument_digest, "
+        "state, started_on, submitted_on"
+    )
+    try:
+        upgrade_to(engine, "0004")
+        with engine.begin() as connection:
+            for statement in before:
+                connection.exec_driver_sql(statement)
+            for key, state, sent in (("a", "submitted", "'2026-03-05'"), ("b", "draft", "NULL")):
+                connection.exec_driver_sql(f"INSERT INTO confidential_respondent VALUES ('{key * 32}')")
+                connection.exec_driver_sql(
+                    f"INSERT INTO confidential_response ({columns}) VALUES ('{key * 32}', '{key * 32}', '{name}', '{name}', "
+                    f"'mentor', 'en', '{digest}', '0.1.0', '{digest}', '{state}', '2026-03-02', {sent})"
+                )
+
+        upgrade(engine)
+
+        dates = "SELECT state, CAST(started_on AS VARCHAR(10)) FROM confidential_response ORDER BY key"
+        with engine.connect() as connection:
+            assert [tuple(row) for row in connection.exec_driver_sql(dates)] == [
+                ("submitted", "2026-03-05"),
+                ("draft", "2026-03-02"),
+            ]
+    finally:
+        engine.dispose()
+
+
 def test_what_the_retention_clock_has_done_survives_a_new_kind_of_data(empty_database_url: str) -> None:
     engine = make_engine(empty_database_url)
     program = "INSERT INTO program (id, slug, name, organisation, floor, picks, default_locale) VALUES ('p', 's', 'n', 'o', 5, '{}', 'en')"

@@ -82,7 +82,7 @@ class TestDigest:
         [
             {"floor": 6},
             {"sensitive_floor": 12},
-            {"rules_version": "2"},
+            {"rules_version": "other"},
             {"retention": RetentionPolicy(link_days=89)},
             {"retention": RetentionPolicy(contacts_months=11)},
             {"asks_for_words": False},

@@ -369,8 +369,10 @@ class TestTombstones:
 
         with pytest.raises(InvitationError):
             answer(answered, Role.MENTOR, 0, {"A1": AnswerValue(code=4)})
+        # A new link looks like any other and opens nothing, so that whoever asks for it does not learn who left.
+        again = invitations.reissue_invitation(answered.session, link.invitation, now=answered.now)
         with pytest.raises(InvitationError):
-            invitations.reissue_invitation(answered.session, link.invitation, now=answered.now)
+            invitations.find_invitation(answered.session, again.token, now=answered.now)
         assert scene.invite(answered.wave) == []
         assert answered.pseudonyms.respondent_key(answered.session, answered.pairs[0].mentor_id) is None
 

@@ -1,5 +1,10 @@
-"""A whole app on a small seeded SQLite database, with a clock that tests set and catalogues made up for the run."""
+"""A whole app on a small seeded database, with a clock that tests set and catalogues made up for the run.
 
+The database is a SQLite file unless a test asks for another one, or VICEVERSA_TEST_WEBAPP_DATABASE=postgresql runs everything on
+PostgreSQL, where every page works under the database role of its room.
+"""
+
+import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
@@ -11,11 +16,14 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from jinja2 import FileSystemBytecodeCache
+from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
 
 from instruments.catalog import get_instrument
 from surveys import accounts, invitations, programs, waves
-from surveys.models import Cohort, Program
+from surveys.database import make_engine
+from surveys.models import Base, Cohort, Program
+from tests.conftest import make_postgres_database
 from webapp import catalogues, create_app
 from webapp.config import LOCALES, SOURCE_LOCALE
 from webapp.database import EXTENSION, dispose_engine
@@ -101,19 +109,29 @@ def compiled_templates(tmp_path_factory: pytest.TempPathFactory) -> FileSystemBy
 
 
 @pytest.fixture
+def app_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The address of the app's database, with the newest schema and nothing in it."""
+    default = os.environ.get("VICEVERSA_TEST_WEBAPP_DATABASE", "sqlite")
+    if getattr(request, "param", default) == "sqlite":
+        path = tmp_path / "viceversa.db"
+        shutil.copyfile(request.getfixturevalue("sqlite_template"), path)
+        yield f"sqlite:///{path}"
+        return
+    template = request.getfixturevalue("postgres_template")
+    yield from make_postgres_database(request.getfixturevalue("postgres_server"), template)
+
+
+@pytest.fixture
 def app(
-    tmp_path: Path,
-    sqlite_template: Path,
+    app_database: str,
     made_up_translations: Path,
     compiled_templates: FileSystemBytecodeCache,
     clock: Clock,
 ) -> Iterator[Flask]:
     """The whole app on an empty database with the newest schema."""
-    path = tmp_path / "viceversa.db"
-    shutil.copyfile(sqlite_template, path)
     app = create_app(
         {
-            "DATABASE_URL": f"sqlite:///{path}",
+            "DATABASE_URL": app_database,
             "SECRET_KEY": "a secret key for tests only",
             "LINK_KEY": bytes(range(32)),
             "INSTRUMENT_FOLDERS": TOY_FOLDERS,
@@ -125,6 +143,31 @@ def app(
     app.jinja_env.bytecode_cache = compiled_templates
     yield app
     dispose_engine(app)
+
+
+@pytest.fixture
+def put_in_place(app: Flask) -> Callable[[Path], None]:
+    """Makes the app read a copy of a seeded SQLite file instead of what its own database holds."""
+
+    def perform(path: Path) -> None:
+        address = app.config["DATABASE_URL"]
+        if address.startswith("sqlite:///"):
+            shutil.copyfile(path, address.removeprefix("sqlite:///"))
+            return
+        source, target = make_engine(f"sqlite:///{path}"), make_engine(address)
+        with source.connect() as reader, target.begin() as writer:
+            # Triggers would refuse to have the log replaced.
+            writer.exec_driver_sql("SET LOCAL session_replication_role = replica")
+            for table in reversed(Base.metadata.sorted_tables):
+                writer.execute(delete(table))
+            for table in Base.metadata.sorted_tables:
+                rows = [dict(row) for row in reader.execute(select(table)).mappings()]
+                if rows:
+                    writer.execute(insert(table), rows)
+        source.dispose()
+        target.dispose()
+
+    return perform
 
 
 @pytest.fixture

@@ -217,16 +217,11 @@ class writing:  # noqa: N801 - reads as a statement: with writing(path) as sessi
         self.engine.dispose()
 
 
-def put_in_place(app: Flask, path: Path) -> None:
-    """Make the app read a copy of the database; nothing has connected to the empty one yet."""
-    shutil.copyfile(path, app.config["DATABASE_URL"].removeprefix("sqlite:///"))
-
-
 @pytest.fixture
-def world(app: Flask, template: tuple[dict[int, Path], World]) -> World:
+def world(put_in_place: Callable[[Path], None], template: tuple[dict[int, Path], World]) -> World:
     """The seeded database with four pairs answering, under the app."""
     paths, seeded = template
-    put_in_place(app, paths[4])
+    put_in_place(paths[4])
     return seeded
 
 
@@ -419,10 +414,11 @@ def test_rates_are_shown_in_steps_while_a_wave_is_open(
     world: World,
     desk: FlaskClient,
     template: tuple[dict[int, Path], World],
+    put_in_place: Callable[[Path], None],
     few: int,
     rates: list[str],
 ) -> None:
-    put_in_place(app, template[0][few])
+    put_in_place(template[0][few])
     with app.extensions["viceversa.database"].writers.begin() as session:
         wave = session.get_one(Wave, world.waves["South T2"])
         release = session.scalars(select(Release).where(Release.wave_id == wave.id)).one()
@@ -442,12 +438,12 @@ def test_results_do_not_exist_before_the_wave_is_closed(world: World, desk: Flas
 
 
 def test_a_group_of_nobody_and_one_of_four_look_the_same(
-    app: Flask, template: tuple[dict[int, Path], World]
+    app: Flask, template: tuple[dict[int, Path], World], put_in_place: Callable[[Path], None]
 ) -> None:
     paths, world = template
     pages: dict[int, list[bytes]] = {}
     for few in FEW:
-        put_in_place(app, paths[few])
+        put_in_place(paths[few])
         app.extensions["viceversa.database"].engine.dispose()
         client = app.test_client()
         client.set_cookie(COOKIE, world.tokens["coordinator"])

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from surveys import accounts, audit, audit_files, break_glass, programs
 from surveys.audit import AuditAction
 from surveys.models import AuditEvent, Membership, Participant, Program, User
+from surveys.published import RULES_VERSION
 from webapp.oversee import words
 from webapp.oversee.views import describe_action
 
@@ -169,7 +170,7 @@ class TestProgramme:
         for sentence in (
             "6 people",
             "10 people",
-            "Version 1",
+            f"Version {RULES_VERSION}",
             "90 days",
             "24 months",
             "36 months",

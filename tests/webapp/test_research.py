@@ -145,10 +145,10 @@ def template(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) ->
 
 
 @pytest.fixture
-def world(app: Flask, template: tuple[Path, World]) -> World:
+def world(put_in_place: Callable[[Path], None], template: tuple[Path, World]) -> World:
     """The seeded database under the app, which has not connected to its empty one yet."""
     path, seeded = template
-    shutil.copyfile(path, app.config["DATABASE_URL"].removeprefix("sqlite:///"))
+    put_in_place(path)
     return seeded
 
 

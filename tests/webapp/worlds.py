@@ -110,7 +110,7 @@ def seed(session: Session) -> Seeds:
         user = accounts.add_user(
             session, email=f"{name}@example.org", name=name, password="x" * 20, now=START, hasher=FreeHasher()
         )
-        accounts.add_membership(session, user, made[slug], role)
+        accounts.add_membership(session, user, made[slug], role, now=START)
         seeds.users[name] = accounts.start_session(session, user, now=START)
     for name, (n_pairs, planned) in PLAN.items():
         cohort = programs.add_cohort(session, made["desk"], name=name, starts_on=now.date(), now=now)

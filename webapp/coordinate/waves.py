@@ -11,6 +11,7 @@ from surveys import release_refusals
 from surveys import waves as use_cases
 from surveys.errors import WaveError
 from surveys.models import Cohort, Program, Wave
+from surveys.roles import DatabaseRole, acting_as
 from webapp.access import current_user
 from webapp.coordinate.cohorts import find_frozen, read_done
 from webapp.coordinate.figures import describe_rate
@@ -88,9 +89,12 @@ def close_wave(slug: str, wave_id: str) -> str | Response | tuple[str, int]:
     if request.method == "POST":
         agreed = read_agreed(wave)
         use_cases.close_wave(db(), wave, now=now(), actor=current_user())
-        refusal = release_refusals.freeze_or_refuse(
-            db(), wave, now=now(), folders=instrument_folders(), actor=current_user(), withhold=agreed
-        )
+        actor = current_user()
+        # What is frozen is computed from answers, which the coordinator's own role cannot read.
+        with acting_as(db(), DatabaseRole.RELEASES):
+            refusal = release_refusals.freeze_or_refuse(
+                db(), wave, now=now(), folders=instrument_folders(), actor=actor, withhold=agreed
+            )
         if refusal is not None:
             return show_refusal(wave, refusal, agreed)
         return redirect(url_for("coordinate.show_results", slug=slug, wave_id=wave.id, done="closed"), 303)
@@ -109,7 +113,8 @@ def _read_rates(wave: Wave, state: use_cases.WaveState) -> list[tuple[Role, int 
     """Return role, rate and its words while a wave is open; afterwards only the frozen release may say it."""
     if state is not use_cases.WaveState.OPEN:
         return []
-    rates = use_cases.response_rates(db(), wave, now=now())
+    with acting_as(db(), DatabaseRole.RELEASES):
+        rates = use_cases.response_rates(db(), wave, now=now())
     return [(rate.role, rate.percent, describe_rate(rate.percent, rate.bound)) for rate in rates]
 
 

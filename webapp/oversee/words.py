@@ -28,7 +28,9 @@ ACTIONS: Mapping[str, str] = {
     AuditAction.INVITATION_REISSUED: N_("A personal link was replaced."),
     AuditAction.INVITATION_REVOKED: N_("A personal link was withdrawn."),
     AuditAction.RELEASE_FROZEN: N_("The results of a wave were checked and frozen."),
-    AuditAction.RELEASE_REFUSED: N_("The auditor refused results, because they would have told of too few people."),
+    AuditAction.RELEASE_REFUSED: N_(
+        "The auditor refused results, because they would have told of too few people."
+    ),
     AuditAction.DATA_EXPORTED: N_("A data package was made."),
     AuditAction.SURVEYS_ENDED: N_("Somebody left the surveys and had all their answers erased."),
     AuditAction.COORDINATOR_NAMED: N_("Somebody was made coordinator."),
