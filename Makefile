@@ -5,6 +5,8 @@ PYTHON ?= python3
 PORT ?= 8000
 VENV := .venv
 BIN := $(VENV)/bin
+# Tests run in several processes, each with a PostgreSQL of its own; more than four gain nothing.
+WORKERS ?= -n auto --maxprocesses 4 --dist worksteal
 STAMP := $(VENV)/.ready
 export UV_PYTHON_DOWNLOADS := never
 # Certificates of the machine, as pip uses them: some organisations read their own traffic.
@@ -51,7 +53,7 @@ fresh: $(STAMP) ## as demo, after throwing the demo's data away
 	@$(BIN)/viceversa demo --port $(PORT) --fresh
 
 test: $(STAMP) ## run every test, on SQLite and on PostgreSQL (browser tests where there is a Chromium)
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest $(WORKERS)
 
 slow: $(STAMP) ## run the long simulations
 	@$(BIN)/python -m pytest -m slow
