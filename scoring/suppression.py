@@ -130,7 +130,7 @@ class _Audit:
         return [group for group in split_numbers(self.numbers) if self.new & set(group)]
 
     @cached_property
-    def insiders(self) -> list[list[tuple[Insight, list[Insight]]]]:
+    def insiders(self) -> list[list[tuple[list[Insight], list[Insight]]]]:
         """Whom to try inside, for each group."""
         return [_tempted(self.numbers, group, self.owners, self.knowledge) for group in self.groups]
 
@@ -147,7 +147,7 @@ class _Audit:
                     yield from ((place,) for place in places if place in self.new)
 
     def _attack_group(
-        self, places: Sequence[int], insiders: Sequence[tuple[Insight, Sequence[Insight]]]
+        self, places: Sequence[int], insiders: Sequence[tuple[Sequence[Insight], Sequence[Insight]]]
     ) -> list[Breach]:
         """Breaches of what is left of a group, by an outsider or else by insiders."""
         outside = self._attack(places, OUTSIDER, tuple(Method))
@@ -155,8 +155,7 @@ class _Audit:
             return outside
         inside = []
         for together, each in insiders:
-            # What nobody learns who knows all of these scores, nobody learns who knows some of them.
-            if self._attack(places, together, (Method.BOUNDS,)):
+            if any(self._attack(places, insight, (Method.BOUNDS,)) for insight in together):
                 for insight in each:
                     inside += self._attack(places, insight, (Method.BOUNDS,))
         return inside
@@ -235,11 +234,13 @@ def _tempted(
     group: Sequence[int],
     owners: Mapping[str, str],
     knowledge: Knowledge | None,
-) -> list[tuple[Insight, list[Insight]]]:
+) -> list[tuple[list[Insight], list[Insight]]]:
     """The insiders worth trying on numbers that hang together: those with the lowest scores and those with the highest.
 
-    For either side everything they know together, counted as one person's knowledge, and what each knows alone and with a partner who is
-    in the numbers too.
+    For either side everything they know together, counted as one person's knowledge, whole and without each of them; and what each
+    knows alone and with a partner who is in the numbers too. Where the first find nothing the second need not be tried: what
+    somebody learns about a few people, whoever knows more learns about those of them whom he does not know, and of these there is
+    always one, outside of the side or left out of it.
     """
     if knowledge is None:
         return []
@@ -277,6 +278,7 @@ def _tempted(
             if knowledge.partners.get(person) in present
         ]
         each = [knowing(people) for people in (*alone, *paired)]
-        everybody = knowing(frozenset().union(*alone, *paired))
-        sides.append((replace(everybody, counted=1), each))
+        everybody = frozenset().union(*alone, *paired)
+        wholes = [everybody, *(everybody - {person} for person in sorted(everybody))] if each[1:] else []
+        sides.append(([replace(knowing(people), counted=1) for people in wholes] or each, each))
     return sides

@@ -49,7 +49,8 @@ def test_five_hundred_programmes_give_nothing_away_to_algebra():
 
 
 def test_what_the_auditor_lets_through_gives_nothing_away_to_bounds():
-    outcomes = play_all(range(30), audited=True)
+    # In the last two, whoever learns something and whoever it is about both stand out; once the auditor let that through.
+    outcomes = play_all([*range(30), 294, 958], audited=True)
 
     assert [outcome.seed for outcome in outcomes if outcome.outside or outcome.inside] == []
     assert any(outcome.n_withheld for outcome in outcomes)
