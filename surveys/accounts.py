@@ -42,6 +42,8 @@ INCOMPATIBLE = frozenset(
         frozenset({MembershipRole.CUSTODIAN, MembershipRole.RESEARCHER}),
     }
 )
+# Whoever may come to read what others wrote is no partner of any of them.
+TAKE_NO_PART = frozenset({MembershipRole.MODERATOR, MembershipRole.CUSTODIAN})
 
 
 class Hasher(Protocol):
@@ -259,7 +261,7 @@ def add_membership(
     """Give a user an office in a programme; doing so twice is harmless.
 
     Raises AccountError if the user holds one there that does not go together with it (INCOMPATIBLE), and for somebody who takes part
-    in the programme and is to moderate it.
+    in the programme and is to moderate or guard it.
     """
     kind = MembershipRole(role)
     # Two offices given at the same moment must not miss each other.
@@ -350,8 +352,8 @@ def _check_offices(session: Session, user: User, program: Program, kind: Members
                 held=held.value,
                 wanted=kind.value,
             )
-    if kind is MembershipRole.MODERATOR and takes_part(session, user, program):
-        raise AccountError("moderator_takes_part", email=user.email, program=program.slug)
+    if kind in TAKE_NO_PART and takes_part(session, user, program):
+        raise AccountError(f"{kind.value}_takes_part", email=user.email, program=program.slug)
 
 
 def _check_password(password: str) -> None:

@@ -17,10 +17,10 @@ from sqlalchemy.orm import Session
 
 from instruments.model import Role
 from surveys import rights
-from surveys.accounts import Hasher, confirm_password, require_membership
+from surveys.accounts import Hasher, confirm_password, require_membership, takes_part
 from surveys.audit import AuditAction, record_event
 from surveys.database import as_utc
-from surveys.errors import BreakGlassError
+from surveys.errors import AccessDeniedError, BreakGlassError
 from surveys.models import (
     BreakGlassRequest,
     GlassDecision,
@@ -244,8 +244,11 @@ def _check_open(request: BreakGlassRequest, now: datetime) -> None:
 def _check_custodian(
     session: Session, program: Program, custodian: User, password: str, hasher: Hasher | None
 ) -> None:
-    """Raise AccessDeniedError or SignInError unless it is a custodian of the programme who sits there."""
+    """Raise AccessDeniedError or SignInError unless it is a custodian of the programme who sits there, and takes no part in it."""
     require_membership(session, custodian, program, MembershipRole.CUSTODIAN)
+    # Refused when the office is granted; a roster that was imported later may still have brought a custodian in.
+    if takes_part(session, custodian, program):
+        raise AccessDeniedError
     confirm_password(session, custodian, password, hasher=hasher)
 
 

@@ -1,10 +1,11 @@
 """Reading comments: only by a moderator, only once nobody can answer any more, each question in an order of its own.
 
-A comment is read with its text, its language and its author's tick. Neither role nor pair nor day is read, and no key that two comments
-of one person would share: who wrote two of them can be told from nothing here.
+A comment is read with its text, its author's tick, and its language where several people answered in it. Neither role nor pair nor day
+is read, and no key that two comments of one person would share: who wrote two of them can be told from nothing here.
 """
 
 import random
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,18 +18,22 @@ from surveys.errors import ModerationError
 from surveys.models import Cohort, Comment, Invitation, Program, Response, ResponseState, User, Wave
 from surveys.open_questions import open_questions
 from surveys.pledges import require_reader
+from surveys.roles import DatabaseRole, acting_as
 from surveys.waves import WaveState, floor_of, instrument_of, wave_state
 
 # measurement.md 5.5: fewer people than this say who they are by what they say.
 LEAST_PEOPLE = 10
-LEAST_SUPPORTERS = 3
+LEAST_PEOPLE_BEHIND = 3
 # In a smaller cohort a style of writing is enough to recognise somebody.
 LEAST_PAIRS_QUOTED = 15
 
 
 @dataclass(frozen=True)
 class ReadComment:
-    """A comment as a moderator reads it; its random key ties it to a theme and to nothing else."""
+    """A comment as a moderator reads it; its random key ties it to a theme and to nothing else.
+
+    `locale` is the language in which the questionnaire was read, empty where so few did so that it would tell their comments apart.
+    """
 
     key: str
     text: str
@@ -81,7 +86,11 @@ def read_comments(
         # that have nothing to do with each other.
         .order_by(Comment.key)
     )
-    comments = [ReadComment(*row) for row in rows]
+    common = _common_locales(session, wave, item_id)
+    comments = [
+        ReadComment(key, text, locale if locale in common else "", quotable)
+        for key, text, locale, quotable in rows
+    ]
     (rng or random.SystemRandom()).shuffle(comments)
     return tuple(comments)
 
@@ -108,6 +117,20 @@ def has_enough_people(session: Session, wave: Wave, item_id: str) -> bool:
     return len(set(authors_of(session, wave, item_id).values())) >= theme_floor(wave)
 
 
+def least_supporters(session: Session, wave: Wave) -> int:
+    """How many comments a theme needs, so that different people stand behind it whichever comments they are.
+
+    Somebody in several pairs may have written several comments. Were the people behind the chosen ones counted, a moderator could try
+    comments out and learn which of them come from one person; so the number depends on the pairs that were asked alone.
+    """
+    asked = select(func.count(Invitation.pair_id.distinct())).where(Invitation.wave_id == wave.id)
+    # Who was asked is not the moderator's business either; all that comes back is one number.
+    with acting_as(session, DatabaseRole.RELEASES):
+        most = sorted(session.scalars(asked.group_by(Invitation.participant_id)), reverse=True)
+    others = LEAST_PEOPLE_BEHIND - 1
+    return max(LEAST_PEOPLE_BEHIND, sum(most[:others]) + 1)
+
+
 def may_quote(session: Session, wave: Wave) -> bool:
     """Whether the cohort is large enough for quotes: counted are pairs that the wave asked, as they stand on the programme's side."""
     asked = select(func.count(Invitation.pair_id.distinct())).where(Invitation.wave_id == wave.id)
@@ -126,3 +149,20 @@ def authors_of(session: Session, wave: Wave, item_id: str) -> Mapping[str, str]:
         )
     )
     return dict(rows.all())
+
+
+def _common_locales(session: Session, wave: Wave, item_id: str) -> frozenset[str]:
+    """The languages in which so many people answered a question that being one of them tells nobody's comments apart."""
+    people = session.execute(
+        select(Response.locale, Response.respondent_key)
+        .join(Comment, Comment.response_key == Response.key)
+        .where(
+            Response.wave_id == wave.id,
+            Response.state == ResponseState.SUBMITTED,
+            Comment.item_id == item_id,
+        )
+        .distinct()
+    )
+    counted = Counter(locale for locale, _ in people)
+    least = max(floor_of(wave), wave.cohort.program.floor)
+    return frozenset(locale for locale, n_people in counted.items() if n_people >= least)

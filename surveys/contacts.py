@@ -8,13 +8,13 @@ from sqlalchemy.orm import Session
 from surveys.addresses import normalise_email
 from surveys.audit import AuditAction, record_event
 from surveys.errors import ProgramError
-from surveys.models import Contact, Message, Participant, Program
+from surveys.models import Contact, ExtensionWish, Message, Participant, Program, TrialDecision
 
 
 def forget_contact(session: Session, program: Program, email: str, *, now: datetime) -> int:
     """Delete a person's name and address, in both roles, and what they wrote to the coordinator; says how many messages went.
 
-    What is under pseudonyms is not touched and not looked at. Raises ProgramError if nobody of the programme has this address.
+    What they chose for their pairs and what nobody has read yet goes too: it would reach the coordinator without a name. What is under pseudonyms is not touched and not looked at. Raises ProgramError if nobody of the programme has this address.
     """
     people = session.scalars(
         select(Contact.participant_id)
@@ -26,6 +26,9 @@ def forget_contact(session: Session, program: Program, email: str, *, now: datet
     session.execute(delete(Contact).where(Contact.participant_id.in_(people)))
     written = delete(Message).where(Message.participant_id.in_(people)).returning(Message.id)
     n_messages = len(session.execute(written).all())
+    # How a mediation ended goes with its message.
+    session.execute(delete(TrialDecision).where(TrialDecision.participant_id.in_(people)))
+    session.execute(delete(ExtensionWish).where(ExtensionWish.participant_id.in_(people)))
     # What the database deleted must not be read from memory any more.
     session.flush()
     session.expire_all()

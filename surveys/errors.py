@@ -519,6 +519,12 @@ class AccountError(CodedError):
             N_("%(email)s takes part in the programme “%(program)s” and therefore cannot read its comments."),
             N_("Choose somebody who is in none of its pairs."),
         ),
+        "custodian_takes_part": (
+            N_(
+                "%(email)s takes part in the programme “%(program)s” and therefore cannot be a custodian of its answers."
+            ),
+            N_("Choose somebody who is in none of its pairs."),
+        ),
         "password_long": (
             N_("The password is too long."),
             N_("Choose at most %(maximum)d characters."),
@@ -708,7 +714,7 @@ class ThemeError(CodedError):
             ),
         ),
         "few_supporters": (
-            N_("The theme “%(title)s” needs the comments of at least %(least)d different people."),
+            N_("The theme “%(title)s” needs at least %(least)d supporting comments."),
             N_("Please tick further comments that say the same, or delete the theme."),
         ),
         "changed_meanwhile": (

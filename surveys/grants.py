@@ -90,7 +90,8 @@ GRANTS: Mapping[str, Grants] = {
     # Rights, the log, and who signs in.
     "data_package": _give(READ, PARTICIPANT, COORDINATOR, OVERSEER) | {RESEARCHER: ADD},
     "erasure_receipt": {PARTICIPANT: ADD},
-    "privacy_statement": {PARTICIPANT: ADD},
+    # What people were promised, for which nobody is named, binds the clock; an overseer is told the times in force.
+    "privacy_statement": {PARTICIPANT: ADD, OVERSEER: READ},
     "break_glass_request": {CUSTODIAN: KEEP, OVERSEER: READ},
     "retention_step": _give(READ, PARTICIPANT, COORDINATOR, OVERSEER),
     "audit_event": _give(SEAL, *WRITERS) | {OVERSEER: READ},

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from surveys.audit import AuditAction, record_event
 from surveys.errors import ProgramError
 from surveys.models import ContactKind, Membership, MembershipRole, Program, ProgramContact, User
+from surveys.written_text import clean_text
 
 LONGEST_NAME = 200
 LONGEST_REACH = 500
@@ -28,7 +29,8 @@ def set_program_contact(
 
     Raises ProgramError when one of the two is empty or too long.
     """
-    name, reach = " ".join(name.split()), " ".join(reach.split())
+    # Signs that turn or hide what stands around them would change the sentences on everybody's pages.
+    name, reach = (" ".join(clean_text(text).split()) for text in (name, reach))
     if not name or len(name) > LONGEST_NAME or not reach or len(reach) > LONGEST_REACH:
         raise ProgramError("contact", longest_name=LONGEST_NAME, longest_reach=LONGEST_REACH)
     found = session.get(ProgramContact, (program.id, kind), with_for_update=True)

@@ -24,11 +24,14 @@ from surveys.invitations import partner_name
 from surveys.models import (
     DataPackage,
     ErasureReceipt,
+    ExtensionWish,
     Goal,
     Invitation,
+    MediationOutcome,
     Message,
     Participant,
     ResponseState,
+    TrialDecision,
 )
 from surveys.packages import OPEN_LICENCES, pack_table
 from surveys.pseudonyms import Pseudonyms
@@ -89,11 +92,26 @@ class ReceiptCounts:
 
 @dataclass(frozen=True)
 class OwnMessage:
-    """What a person wrote to the coordinator."""
+    """What a person wrote to the coordinator, and what they later said of how a mediation ended."""
 
     kind: str
     sent_on: date
     text: str
+    outcome: str = ""
+
+
+@dataclass(frozen=True)
+class OwnDecision:
+    """What a person chose at the end of a trial period and can still change, or that they would like to go on in the end.
+
+    Once a trial is over, a choice that the coordinator reads is among the messages, and any other is gone.
+    """
+
+    with_partner: str
+    about: str
+    choice: str
+    text: str = ""
+    decided_on: date | None = None
 
 
 @dataclass(frozen=True)
@@ -137,11 +155,46 @@ def own_responses(
 
 
 def own_messages(session: Session, participant: Participant) -> tuple[OwnMessage, ...]:
-    """What a person wrote to the coordinator, the oldest first."""
-    found = session.scalars(
-        select(Message).where(Message.participant_id == participant.id).order_by(Message.sent_at, Message.id)
+    """What a person wrote to the coordinator, the oldest first.
+
+    The list of talks is not among it: it tells of two people and gives no reason, so the coordinator answers whoever asks.
+    """
+    found = session.execute(
+        select(Message, MediationOutcome.result)
+        .outerjoin(MediationOutcome, MediationOutcome.message_id == Message.id)
+        .where(Message.participant_id == participant.id)
+        .order_by(Message.sent_at, Message.id)
     )
-    return tuple(OwnMessage(one.kind, one.sent_at.date(), one.body) for one in found)
+    return tuple(OwnMessage(one.kind, one.sent_at.date(), one.body, result or "") for one, result in found)
+
+
+def own_decisions(
+    session: Session, participant: Participant, *, unnamed_partner: str
+) -> tuple[OwnDecision, ...]:
+    """What a person decided about their pairs, as far as it is kept; a partner's decision is never read."""
+    partners = {
+        invitation.pair_id: partner_name(session, invitation) or unnamed_partner
+        for invitation in _invitations_of(session, participant)
+    }
+    chosen = session.scalars(
+        select(TrialDecision)
+        .where(TrialDecision.participant_id == participant.id)
+        .order_by(TrialDecision.decided_on, TrialDecision.pair_id)
+    )
+    wished = session.scalars(
+        select(ExtensionWish.pair_id)
+        .where(ExtensionWish.participant_id == participant.id)
+        .order_by(ExtensionWish.pair_id)
+    )
+    return (
+        *(
+            OwnDecision(
+                partners.get(one.pair_id, unnamed_partner), "trial", one.choice, one.body, one.decided_on
+            )
+            for one in chosen
+        ),
+        *(OwnDecision(partners.get(pair_id, unnamed_partner), "going on", "yes") for pair_id in wished),
+    )
 
 
 def own_goals(
@@ -174,6 +227,7 @@ def answers_as_json(
     responses: Sequence[OwnResponse],
     messages: Sequence[OwnMessage] = (),
     goals: Sequence[OwnGoal] = (),
+    decisions: Sequence[OwnDecision] = (),
     *,
     now: datetime,
 ) -> bytes:
@@ -183,6 +237,7 @@ def answers_as_json(
         "written_on": as_utc(now).date().isoformat(),
         "responses": [asdict(response) for response in responses],
         "messages_to_the_coordinator": [asdict(message) for message in messages],
+        "decisions_about_the_pair": [asdict(decision) for decision in decisions],
         "goals_shared_in_the_pair": [asdict(goal) for goal in goals],
     }
     return (json.dumps(content, ensure_ascii=False, indent=2, default=_as_text) + "\n").encode()
@@ -198,8 +253,23 @@ def answers_as_csv(responses: Sequence[OwnResponse]) -> bytes:
 
 def messages_as_csv(messages: Sequence[OwnMessage]) -> bytes:
     """The messages to the coordinator as a table of the same kind."""
-    lines = ((one.kind, one.sent_on.isoformat(), one.text) for one in messages)
-    return _table(("kind", "sent_on", "text"), lines)
+    lines = ((one.kind, one.sent_on.isoformat(), one.text, one.outcome) for one in messages)
+    return _table(("kind", "sent_on", "text", "outcome"), lines)
+
+
+def decisions_as_csv(decisions: Sequence[OwnDecision]) -> bytes:
+    """The decisions about one's pairs as a table of the same kind."""
+    lines = (
+        (
+            one.with_partner,
+            one.about,
+            one.choice,
+            one.text,
+            one.decided_on.isoformat() if one.decided_on else "",
+        )
+        for one in decisions
+    )
+    return _table(("with_partner", "about", "choice", "text", "decided_on"), lines)
 
 
 def goals_as_csv(goals: Sequence[OwnGoal]) -> bytes:

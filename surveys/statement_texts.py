@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from instruments.errors import N_
+from surveys.comments import LEAST_PAIRS_QUOTED, LEAST_PEOPLE, LEAST_PEOPLE_BEHIND
 from surveys.models import ContactKind
 from surveys.privacy import NamedOffice, PrivacyFacts, digest_of
 
@@ -81,36 +82,43 @@ def statement_of(facts: PrivacyFacts) -> Statement:
 
 def _promise(facts: PrivacyFacts) -> tuple[Sentence, ...]:
     """What stands in the box of the first page; where people write in their own words, with the one who reads it."""
-    moderator = facts.office(ContactKind.MODERATOR)
-    if not facts.asks_for_words:
-        readers = Sentence(
+    return (
+        Sentence(N_("Your answers are confidential.")),
+        Sentence(
             N_(
                 "Nobody in your organisation, including %(partner)s and the coordinator, can see your answers."
             ),
             {"partner": Partner()},
-        )
-    elif moderator is None:
-        readers = Sentence(
-            N_(
-                "Nobody in your organisation, including %(partner)s and the coordinator, can see your answers, with one exception: what "
-                "you write in your own words may be read by a moderator who signed a rule of confidentiality."
-            ),
-            {"partner": Partner()},
-        )
-    else:
-        readers = Sentence(
-            N_(
-                "Nobody in your organisation, including %(partner)s and the coordinator, can see your answers, with one exception: what "
-                "you write in your own words may be read by %(moderator)s, who must first sign a rule of confidentiality."
-            ),
-            {"partner": Partner(), "moderator": moderator.name},
-        )
-    return (
-        Sentence(N_("Your answers are confidential.")),
-        readers,
+        ),
+        *_words_promise(facts),
         Sentence(
             N_("Results are shown only for groups of at least %(floor)s."),
             {"floor": facts.floor},
+        ),
+    )
+
+
+def _words_promise(facts: PrivacyFacts) -> tuple[Sentence, ...]:
+    """The same for what is written in one's own words, which somebody reads."""
+    if not facts.asks_for_words:
+        return ()
+    moderator = facts.office(ContactKind.MODERATOR)
+    if moderator is None:
+        return (
+            Sentence(
+                N_(
+                    "Only what you write in your own words may be read, without your name, by a moderator who signed a rule of "
+                    "confidentiality."
+                )
+            ),
+        )
+    return (
+        Sentence(
+            N_(
+                "Only what you write in your own words may be read, without your name, by %(moderator)s, who must first sign a rule of "
+                "confidentiality."
+            ),
+            {"moderator": moderator.name},
         ),
     )
 
@@ -147,8 +155,8 @@ def _exceptions(facts: PrivacyFacts) -> tuple[Sentence, ...]:
     """The exceptions to confidentiality, whole and before the first question."""
     glass = Sentence(
         N_(
-            "Exceptions to confidentiality are rare: a court order, serious harm that has to be averted, a security incident, or your "
-            "own wish. Each time two people have to agree, and it is logged."
+            "There are rare exceptions: a court order, serious harm that has to be averted, a security incident, or your own wish. Only "
+            "then are answers opened with a name; each time two people named for that have to agree, and it is logged."
         )
     )
     if not facts.asks_for_words:
@@ -175,7 +183,7 @@ def _sections(facts: PrivacyFacts) -> Iterator[Section]:
     """The page on privacy."""
     yield Section("purpose", N_("Who asks, and what for"), _purpose(facts))
     yield Section("readers", N_("Who can see what"), tuple(_readers(facts)))
-    yield Section("release", N_("When results are shown"), _release(facts))
+    yield Section("release", N_("When results are shown"), tuple(_release(facts)))
     yield Section("exceptions", N_("Exceptions"), _exceptions(facts))
     yield Section("retention", N_("How long it is kept"), tuple(retention_sentences(facts)))
     yield Section("rights", N_("Your rights"), _rights())
@@ -213,8 +221,8 @@ def _readers(facts: PrivacyFacts) -> Iterator[Sentence]:
     """Who reads what, stream by stream and role by role."""
     yield Sentence(
         N_(
-            "Your answers: you alone. They are kept under a random code; your name is not beside them, and the key to the code is kept "
-            "apart."
+            "Your answers with your name: you alone. They are kept under a random code; your name is not beside them, and the key to "
+            "the code is kept apart."
         )
     )
     if facts.asks_for_words:
@@ -222,13 +230,13 @@ def _readers(facts: PrivacyFacts) -> Iterator[Sentence]:
         if moderator is None:
             yield Sentence(
                 N_(
-                    "What you write in your own words: only a person who has signed a rule of confidentiality, and never with your name."
+                    "What you write in your own words: only a moderator who has signed a rule of confidentiality, and without your name."
                 )
             )
         else:
             yield Sentence(
                 N_(
-                    "What you write in your own words: only %(name)s, who has signed a rule of confidentiality, and never with your name."
+                    "What you write in your own words: only %(name)s, under a signed rule of confidentiality, and without your name."
                 ),
                 {"name": moderator.name},
             )
@@ -259,29 +267,48 @@ def _readers(facts: PrivacyFacts) -> Iterator[Sentence]:
             "A works council or a data protection officer may read the log of what was done with data. It holds no answers."
         )
     )
-
-
-def _release(facts: PrivacyFacts) -> tuple[Sentence, ...]:
-    """When a result is shown, in plain words."""
-    return (
-        Sentence(N_("Nothing is shown before the questionnaire is closed, and then once and for all.")),
-        Sentence(
-            N_(
-                "A result needs at least %(floor)s people from as many pairs; on sensitive questions at least %(sensitive)s."
-            ),
-            {"floor": facts.floor, "sensitive": facts.sensitive_floor},
-        ),
-        Sentence(
-            N_("These numbers are fixed once the first person has been asked. They are never made smaller.")
-        ),
-        Sentence(
-            N_(
-                "Each result is checked against everything shown before, so that nobody can be found by subtraction (rules %(version)s)."
-            ),
-            {"version": facts.rules_version},
-        ),
-        Sentence(N_("What is not shown looks the same whether nobody answered or a few did.")),
+    yield Sentence(
+        N_(
+            "Those who run the service look after the data and, apart from them, the key to the codes. Whoever had both could find out "
+            "whose answers are whose; that is why different people should keep them."
+        )
     )
+
+
+def _release(facts: PrivacyFacts) -> Iterator[Sentence]:
+    """When a result is shown, in plain words."""
+    yield Sentence(N_("Nothing is shown before the questionnaire is closed, and then once and for all."))
+    yield Sentence(
+        N_(
+            "A result needs at least %(floor)s people from as many pairs; on sensitive questions at least %(sensitive)s."
+        ),
+        {"floor": facts.floor, "sensitive": facts.sensitive_floor},
+    )
+    yield Sentence(
+        N_("These numbers are fixed once the first person has been asked. They are never made smaller.")
+    )
+    yield Sentence(
+        N_(
+            "Each result is checked against everything shown before, so that nobody can be found by subtraction (rules %(version)s)."
+        ),
+        {"version": facts.rules_version},
+    )
+    yield Sentence(N_("What is not shown looks the same whether nobody answered or a few did."))
+    if facts.asks_for_words:
+        yield Sentence(
+            N_(
+                "From what people wrote the moderator makes themes in other words. A theme needs at least %(people)s people who answered "
+                "the question, and %(supporters)s of them who say the same."
+            ),
+            {"people": max(facts.floor, LEAST_PEOPLE), "supporters": LEAST_PEOPLE_BEHIND},
+        )
+        yield Sentence(
+            N_(
+                "Your own words are quoted only if you allow it with a tick, without what could tell who you are, and only in groups of "
+                "%(pairs)s pairs or more. What was published cannot be taken back."
+            ),
+            {"pairs": LEAST_PAIRS_QUOTED},
+        )
 
 
 def retention_sentences(facts: PrivacyFacts) -> Iterator[Sentence]:
@@ -327,6 +354,10 @@ def retention_sentences(facts: PrivacyFacts) -> Iterator[Sentence]:
     yield Sentence(
         N_("Results that were already published stay as they are; they show groups, never single people.")
     )
+    if facts.asks_for_words:
+        yield Sentence(
+            N_("Themes that were already published stay too, with the quotes that their writers allowed.")
+        )
     yield Sentence(N_("These times can be made shorter, never longer than you were told."))
 
 
@@ -341,11 +372,15 @@ def _rights() -> tuple[Sentence, ...]:
     """What a person may do, without asking anybody."""
     return (
         Sentence(
-            N_("You can download your answers with their questions, in the browser where you gave them.")
+            N_(
+                "You can download your answers with their questions, what you wrote and what you decided, in the browser where you "
+                "answered."
+            )
         ),
         Sentence(
             N_(
-                "You can have one questionnaire or everything deleted at once, without a reason, and get a receipt that only you can use."
+                "There you can have your answers deleted at once and without a reason: those to one questionnaire while it is open, all "
+                "of them as long as they can be found by your name. For all of them you get a receipt that only you can use."
             )
         ),
         Sentence(

@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from surveys.audit import AuditAction, record_event
-from surveys.comments import LEAST_SUPPORTERS, has_enough_people
+from surveys.comments import has_enough_people, least_supporters
 from surveys.database import as_utc
 from surveys.errors import ModerationError, ThemeError
 from surveys.models import User, Wave, WaveThemes
@@ -98,7 +98,7 @@ def _write_body(session: Session, wave: Wave, item_id: str) -> Mapping[str, Any]
     for theme in themes:
         check_texts(theme.draft)
         if not theme.is_supported:
-            raise ThemeError("few_supporters", title=theme.draft.title, least=LEAST_SUPPORTERS)
+            raise ThemeError("few_supporters", title=theme.draft.title, least=least_supporters(session, wave))
         check_quotes(session, wave, item_id, theme.draft.quotes)
     return {
         "rules": RULES_VERSION,

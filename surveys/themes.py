@@ -4,7 +4,6 @@ Drafts lie on the confidential side beside the comments. Two moderators may writ
 had before them, and is refused if it is no longer the one that is stored.
 """
 
-import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,23 +15,22 @@ from sqlalchemy.orm import Session
 
 from surveys.comments import (
     LEAST_PAIRS_QUOTED,
-    LEAST_SUPPORTERS,
     authors_of,
     check_readable,
     has_enough_people,
+    least_supporters,
     may_quote,
 )
 from surveys.errors import ThemeError
 from surveys.masking import holds_roster_word
 from surveys.models import Comment, Response, Theme, ThemeSupport, User, Wave, WaveThemes
 from surveys.waves import instrument_of, lock_wave
+from surveys.written_text import clean_text
 
 LONGEST_TITLE = 120
 LONGEST_SUMMARY = 1200
 LONGEST_QUOTE = 400
 MOST_THEMES = 30
-# Signs that turn the text around them about, with which a title could be made to read as something else.
-TURNING_SIGNS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 @dataclass(frozen=True)
@@ -166,26 +164,15 @@ def stored_themes(session: Session, wave: Wave, item_id: str) -> tuple[StoredThe
             ThemeSupport.theme_key.in_([theme.key for theme in themes])
         )
     ).all()
-    authors = authors_of(session, wave, item_id)
+    least = least_supporters(session, wave)
     stored = []
     for theme in themes:
         mine = [(comment, quote) for owner, comment, quote in rows if owner == theme.key]
         supporters = frozenset(comment for comment, _ in mine)
         quotes = {comment: quote for comment, quote in mine if quote is not None}
         draft = ThemeDraft(theme.locale, theme.title, theme.summary, supporters, quotes)
-        stored.append(StoredTheme(theme.key, theme.version, draft, _is_supported(supporters, authors)))
+        stored.append(StoredTheme(theme.key, theme.version, draft, len(supporters) >= least))
     return tuple(sorted(stored, key=lambda one: (one.draft.title.casefold(), one.draft.title, one.key)))
-
-
-def clean_text(text: str) -> str:
-    """A text without signs that are not seen or turn others about, and with line ends of one kind."""
-    plain = text.replace("\r\n", "\n").replace("\r", "\n").replace("\t", " ")
-    kept = (
-        sign
-        for sign in plain
-        if sign == "\n" or (unicodedata.category(sign) not in {"Cc", "Cs"} and sign not in TURNING_SIGNS)
-    )
-    return "".join(kept).strip()
 
 
 def check_texts(draft: ThemeDraft) -> None:
@@ -289,8 +276,3 @@ def _support(session: Session, theme: Theme, draft: ThemeDraft) -> None:
             )
     except IntegrityError as error:
         raise ThemeError("unknown_comment") from error
-
-
-def _is_supported(supporters: Collection[str], authors: Mapping[str, str]) -> bool:
-    """Whether enough different people wrote the comments that support a theme."""
-    return len({authors[comment] for comment in supporters if comment in authors}) >= LEAST_SUPPORTERS

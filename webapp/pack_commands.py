@@ -123,7 +123,7 @@ def show_statement(settings: Settings, digest: str) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.pass_obj
 def forget_person(settings: Settings, slug: str, email: str, yes: bool) -> None:
-    """Delete name, address and messages of the person with this EMAIL from programme SLUG, at their request.
+    """Delete name, address, messages and decisions of the person with this EMAIL from programme SLUG, at their request.
 
     Answers are not touched: whose they are is not known here. The person erases them with their own link, and should do so first,
     because a lost link cannot be replaced afterwards.

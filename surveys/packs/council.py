@@ -40,11 +40,17 @@ def _blocks(facts: PackFacts) -> Iterator[Block]:
     yield from parts.offices_blocks(facts)
     yield Heading("When results are shown")
     yield parts.release_rules(facts.privacy)
+    if facts.privacy.asks_for_words:
+        yield Heading("What people write in their own words")
+        yield parts.comment_rules(facts.privacy)
+    yield Heading("Opening one named person's answers")
+    yield parts.glass_rules(facts.privacy)
     yield Heading("How long data are kept")
     yield parts.retention_table(facts.privacy)
     yield parts.retention_rules()
     yield from _log(facts)
     yield from _measures()
+    yield parts.separation_rules()
     yield Heading("Data packages for researchers")
     yield parts.files_table(facts)
     yield from parts.statement_blocks(facts.privacy)
@@ -91,7 +97,7 @@ def _log(facts: PackFacts) -> Iterator[Block]:
         "and nothing else:"
     )
     yield bullets(
-        f"viceversa user add NAME@EXAMPLE.ORG --name NAME --oversees {facts.slug}",
+        f"viceversa user add NAME@EXAMPLE.ORG --name NAME --oversees {facts.slug} (the log then stands on the page /oversee/)",
         f"viceversa audit show --program {facts.slug}",
         "viceversa audit verify (note the digests it prints, and ask for them again with --known)",
     )
@@ -115,6 +121,8 @@ def _open_points() -> Iterator[Block]:
     yield Heading("To be agreed")
     yield OpenPoint("Works agreement or procedure, parties and date.")
     yield OpenPoint("Who of the council becomes overseer.")
+    yield OpenPoint("Who are the custodians (at least two), and where the paper files of their requests lie.")
+    yield OpenPoint("Who moderates comments, and whether the rule of confidentiality is agreed as it stands.")
     yield OpenPoint("Whether the floor is raised above the number given here.")
     yield OpenPoint("Whether times are shortened (VICEVERSA_RETENTION).")
     yield OpenPoint("How results are reported to the council and to the staff.")

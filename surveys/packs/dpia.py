@@ -34,8 +34,9 @@ RISKS = (
     ),
     (
         "Insiders: coordinators, researchers, administrators",
-        ("Separate offices; a personal link opens an empty questionnaire for anybody but the browser that answered; the link key lies apart from "
-        "the database; a chained audit log that an overseer can read"),
+        ("Separate offices, and on PostgreSQL separate database roles; a personal link opens an empty questionnaire for anybody but the browser "
+        "that answered; the link key lies apart from the database; two custodians for one person's answers; a chained audit log that an "
+        "overseer can read"),
     ),
     (
         "Somebody with another's link answers in their name",
@@ -48,8 +49,13 @@ RISKS = (
     ),
     (
         "Identification by writing style or by a story that is told",
-        ("Comments only where the questionnaire asks for them, with a warning beside the box; read by a moderator only; deleted earlier than "
-        "other answers"),
+        ("Comments only where the questionnaire asks for them, with a warning beside the box; read only by moderators who signed a rule; themes "
+        "in other words with a floor for people and supporters; quotes only with a tick, masked, in large cohorts; deleted earlier than other "
+        "answers"),
+    ),
+    (
+        "Somebody learns what a partner wished: to end, to talk, or not to go on",
+        ("Talks are also held by lot, and the list gives no reason; a no to going on is kept nowhere; pages say beforehand what can be inferred"),
     ),
     (
         "Results used against people: selection, appraisal, promotion, pay",
@@ -107,9 +113,9 @@ def _processing(facts: PackFacts) -> Iterator[Block]:
     yield table(
         ("Stream", "Categories of data", "Who can read a single value"),
         (
-            ("A, confidential", "ratings, reasons for not answering, and comments where they are asked; pseudonymised personal data", "the respondent; researchers under codes of one file"),
-            ("B, addressed", "what a participant writes to the coordinator, with their name", "the coordinator"),
-            ("C, shared in the pair", "goals, notes and lists of a pair", "both partners; the coordinator only if both release it"),
+            ("A, confidential", "ratings, reasons for not answering, and comments where they are asked; pseudonymised personal data", "the respondent; researchers under codes of one file, without comments; moderators comments without names; two custodians together in the four cases named below"),
+            ("B, addressed", "what a participant writes to the coordinator, with their name; trial decisions; how mediations ended", "the coordinator; how a mediation ended and a decision to continue: nobody"),
+            ("C, shared in the pair", "goals of a pair; wishes to go on", "both partners; that both wish to go on: the coordinator too; a wish that stays alone: nobody"),
             ("Programme", "names, addresses, languages, roles, pairs, dates, reporting lines", "the coordinator"),
             ("Access and log", "accounts of people with an office; what was done, by whom and when, without content", "overseers; those who run the service"),
         ),
@@ -198,8 +204,11 @@ def _rights() -> Iterator[Block]:
     """What people can do themselves, and what is left to the controller."""
     yield Heading("Rights of participants")
     yield bullets(
-        "Access and portability (Art. 15, 20): self-service download as JSON and CSV of answers with their questions, messages to the coordinator "
-        "and goals of the pair, in the browser that gave the answers.",
+        "Access and portability (Art. 15, 20): self-service download as JSON and CSV of answers with their questions, messages to the coordinator, "
+        "how mediations ended, decisions about the pair and its goals, in the browser that gave the answers. The list of talks tells of two "
+        "people and gives no reason; the coordinator answers whoever asks about it.",
+        "Name, address, messages and decisions of a person are deleted at their request with `viceversa program forget`; the answers are theirs "
+        "to erase with their own link.",
         "Erasure (Art. 17): self-service, at once in the live data, with a receipt that only the person can use. Published results are not computed "
         "again, because the difference would show who left; the next release and the next data package leave the person out.",
         "After an erasure the partner's answers stay; the pair gets another pseudonym, so that nothing that is left of the person leads to the partner.",
@@ -218,6 +227,13 @@ def _recipients(facts: PackFacts) -> Iterator[Block]:
     yield parts.roles_table(facts)
     yield Heading("When results are shown", 2)
     yield parts.release_rules(facts.privacy)
+    if facts.privacy.asks_for_words:
+        yield Heading("What people write in their own words", 2)
+        yield parts.comment_rules(facts.privacy)
+    yield Heading("Opening one named person's answers", 2)
+    yield parts.glass_rules(facts.privacy)
+    yield Heading("Separation in the database", 2)
+    yield parts.separation_rules()
     yield Heading("Data packages for researchers", 2)
     yield Paragraph(
         "Each package has a purpose that participants can read. A package that left the house can no longer be erased from here."

@@ -2,9 +2,13 @@
 
 from collections.abc import Iterator
 
+from surveys.break_glass import TIME_TO_DECIDE, TIME_TO_OPEN
+from surveys.comments import LEAST_PAIRS_QUOTED, LEAST_PEOPLE, LEAST_PEOPLE_BEHIND
+from surveys.extensions import WISH_LIFE
 from surveys.models import ContactKind, MembershipRole
 from surveys.packs.blocks import Block, Bullets, Heading, OpenPoint, Paragraph, Table, bullets, table
 from surveys.packs.facts import PackFacts
+from surveys.pledges import PLEDGE_VERSION
 from surveys.privacy import PrivacyFacts
 from surveys.statement_texts import Days, Months, Partner, Sentence, Value, statement_of
 
@@ -23,10 +27,13 @@ ROLES = {
     MembershipRole.COORDINATOR: (
         "Coordinator",
         (
-            "names, pairs, dates, published results, messages addressed to them, response rates in steps of ten where a role has ten "
-            "people or more"
+            "names, pairs, dates, published results and themes, messages addressed to them, trial decisions other than to continue, the "
+            "list of talks without reasons, pairs that agreed to go on, response rates in steps of ten where a role has ten people or more"
         ),
-        "any answer, score, comment or label of a person or a pair; who has answered",
+        (
+            "any answer, score, comment or label of a person or a pair; who has answered; who decided to continue or did not decide; a "
+            "theme before it is published"
+        ),
     ),
     MembershipRole.RESEARCHER: (
         "Researcher",
@@ -35,18 +42,21 @@ ROLES = {
     ),
     MembershipRole.MODERATOR: (
         "Moderator",
-        "comments without names, under a signed rule of confidentiality",
-        "scores, names, who wrote what; never coordinates the same programme",
+        "comments of closed waves without names, each question in an order of its own, after signing the rule of confidentiality",
+        "scores, names, who wrote what, which comments come from one person; never coordinates the programme and takes no part in it",
     ),
     MembershipRole.OVERSEER: (
         "Overseer (works council, data protection officer)",
-        "the audit log and the rules in force",
-        "answers, comments, results of single people",
+        "the audit log, the rules in force, who holds which office, every request to open one person's answers",
+        "answers, comments, results, whose answers a request is about; never coordinates or does research in the programme",
     ),
     MembershipRole.CUSTODIAN: (
         "Custodian",
-        "nothing alone: two custodians have to act together wherever a way past the rules is opened at all, and the log shows it",
-        "everything, as long as there is only one of them",
+        (
+            "the requests to open one named person's answers; after a second custodian has agreed, those answers once, as a file, through "
+            "those who run the service"
+        ),
+        "any answer alone; never coordinates, does research or takes part in the programme",
     ),
 }
 
@@ -99,13 +109,16 @@ def retention_table(facts: PrivacyFacts) -> Table:
     kept = facts.retention
     rows = [
         ("Key table (name to pseudonym)", f"{_count(kept.link_days, 'day')} after the last wave of a person's cohorts closed; earlier on erasure", "destroyed"),
-        ("Stream A: comments", f"{_count(kept.comments_months, 'month')} after the pairs' end", "deleted"),
+        ("Stream A: comments and drafts of themes", f"{_count(kept.comments_months, 'month')} after the pairs' end", "deleted; published themes and quotes stay"),
         ("Stream A: answers, under pseudonyms", f"{_count(kept.answers_months, 'month')} after the pairs' end", "deleted; published aggregates stay"),
-        ("Stream B: messages to the coordinator", f"{_count(kept.messages_months, 'month')} after the programme's end", "deleted"),
+        ("Stream B: messages to the coordinator, how mediations ended, the list of talks", f"{_count(kept.messages_months, 'month')} after the programme's end", "deleted"),
+        ("Stream B: trial decisions", "until the talks are drawn up, then only those other than to continue, as messages; otherwise as messages", "deleted"),
         ("Names and addresses", f"{_count(kept.contacts_months, 'month')} after the programme's end, together with stream B; earlier on the person's request to the coordinator (`viceversa program forget`)", "deleted"),
-        ("Stream C: what a pair shares", f"{_count(kept.goals_days, 'day')} after the programme's end", "deleted"),
+        ("Stream C: what a pair shares, and that both want to go on", f"{_count(kept.goals_days, 'day')} after the programme's end", "deleted"),
+        ("Stream C: a wish to go on that stayed alone", f"{_count(min(WISH_LIFE.days, kept.goals_days), 'day')} after the pair's last meeting", "deleted; a no is never kept"),
         ("Sign-ins and attempts of people with an office", _count(kept.access_months, "month"), "deleted"),
         ("Audit log, without content", _count(facts.log_months, "month"), "the oldest entries are cut off"),
+        ("Requests to open one person's answers, with the person", _count(facts.log_months, "month"), "deleted"),
         ("Receipts of erasures, which lead to nobody", _count(facts.log_months, "month"), "deleted"),
         ("Backups", f"replaced within {_count(facts.backup_days, 'day')}", "by those who run the service"),
         ("Published results; statements of privacy that were shown", "for good", "they hold no single person"),
@@ -153,6 +166,50 @@ def release_rules(facts: PrivacyFacts) -> Bullets:
         "Response rates are told by role only where it has ten people, in steps of ten per cent with open ends.",
         "What is not shown looks the same for nobody as for four people.",
         f"Before each release an auditor attacks it with everything the programme has ever published; what fails is not released (rules version {facts.rules_version}).",
+    )
+
+
+def comment_rules(facts: PrivacyFacts) -> Bullets:
+    """What becomes of what people write in their own words."""
+    people = max(facts.floor, LEAST_PEOPLE)
+    return bullets(
+        f"A moderator signs the rule of confidentiality (version {PLEDGE_VERSION}) before reading anything; a new version is signed anew.",
+        "Comments can be read once nobody can answer any more: without name, role, pair or day, each question in an order drawn anew. The "
+        "language is told only where as many people used it as the floor.",
+        f"A theme is written in the moderator's words. It needs at least {people} people who answered the question, and comments that at least "
+        f"{LEAST_PEOPLE_BEHIND} different people stand behind.",
+        f"Nothing is quoted unless its author ticked that it may be, it was masked, and the wave asked {LEAST_PAIRS_QUOTED} pairs or more.",
+        "Themes are published once, for all questions of a wave together, without numbers, roles or scores, and are never changed. Erasing a "
+        "comment afterwards changes nothing of them.",
+        "Of a question without a theme the coordinator reads the same words whether nobody wrote, few did, or nothing was written yet.",
+        "A comment that announces serious harm is passed on by word of mouth to the safeguarding contact. The log then holds the day and the "
+        "moderator, neither the comment nor the wave.",
+        "No comment is sent to a service outside; none is in a data package.",
+    )
+
+
+def glass_rules(facts: PrivacyFacts) -> Bullets:
+    """How one named person's answers are opened, where they must be."""
+    decide, open_ = (int(time.total_seconds()) // 3600 for time in (TIME_TO_DECIDE, TIME_TO_OPEN))
+    return bullets(
+        "Four grounds only: a court order, serious harm that has to be averted, a security incident, or the person's own request.",
+        f"Two custodians, each with their password typed again: one asks, another agrees within {decide} hours, and the first opens the answers "
+        f"once within {open_} hours, as a file, with `viceversa break-glass open`. No page shows them.",
+        "Every step is logged without the person, and overseers see it with ground, reference and names of the custodians. Requests are kept "
+        f"as long as the log ({_count(facts.log_months, 'month')}); the reasons belong into a paper file.",
+        "Once the key table is destroyed, nothing can be opened any more.",
+        "The software cannot stop somebody who holds both the database and the link key; they are to be kept with different people.",
+    )
+
+
+def separation_rules() -> Bullets:
+    """What keeps the streams and the rooms apart in the database."""
+    return bullets(
+        "On PostgreSQL the streams lie in schemas of their own and, unless it is switched off, every room of the service works under a database role that reaches only "
+        "what the room needs: the coordinator's reaches no answer and no pseudonym, the moderator's no name. The service does not start where a "
+        "role is missing or reaches more; with SQLite there are none.",
+        "Roles do not stop somebody who holds the service's own login.",
+        "Decisions, talks and wishes to go on are kept without an order from which it could be read who was first.",
     )
 
 

@@ -17,7 +17,7 @@ from instruments.answers import AnswerValue
 from instruments.model import Role
 from surveys import accounts, audit, break_glass, oversight, responses, retention, withdrawal
 from surveys.break_glass import GlassState
-from surveys.errors import AccessDeniedError, BreakGlassError, PseudonymKeyError, SignInError
+from surveys.errors import AccessDeniedError, AccountError, BreakGlassError, PseudonymKeyError, SignInError
 from surveys.models import AuditEvent, BreakGlassRequest, RetentionKind, RetentionStep, User
 from surveys.pseudonyms import Pseudonyms
 
@@ -429,3 +429,29 @@ class TestClock:
 
         assert planned.requests == done.requests == 1
         assert session.scalars(select(BreakGlassRequest.id)).all() == ["35" * 16]
+
+
+def test_whoever_takes_part_neither_becomes_a_custodian_nor_acts_as_one(vault: Vault) -> None:
+    world = vault.world
+    partner = accounts.add_user(
+        world.session,
+        email="senior0.mentee@example.org",
+        name="Partner",
+        password=password_of("partner"),
+        now=world.now,
+        hasher=vault.hasher,
+    )
+    with pytest.raises(AccountError) as refused:
+        accounts.add_membership(world.session, partner, world.program, "custodian", now=world.now)
+    assert refused.value.code == "custodian_takes_part"
+
+    # A roster that was imported later brings a custodian in: no step of theirs is taken any more.
+    request = vault.request()
+    contact = world.pairs[1].mentee.contact
+    before, contact.email = contact.email, "jonas@example.org"
+    world.session.flush()
+    with pytest.raises(AccessDeniedError):
+        vault.decide(request.id)
+    contact.email = before
+    world.session.flush()
+    assert vault.decide(request.id).decision == "approved"

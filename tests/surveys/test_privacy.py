@@ -134,6 +134,20 @@ class TestWords:
         for number in (11, 22, 3, 14, 5, 6):
             assert f" {number} units" in body
 
+    def test_what_becomes_of_ones_own_words_is_told_where_they_are_asked_for(self, world: Any) -> None:
+        facts = facts_of(world)
+
+        def told(changed: PrivacyFacts) -> str:
+            return " ".join(say(one) for one in statement_of(changed).sentences())
+
+        with_words = told(facts)
+        assert "at least 10 people who answered the question, and 3 of them who say the same" in with_words
+        assert "only in groups of 15 pairs or more. What was published cannot be taken back." in with_words
+        assert "with the quotes that their writers allowed" in with_words
+        assert "at least 12 people who answered" in told(replace(facts, floor=12))
+        without = told(replace(facts, asks_for_words=False))
+        assert not re.search("quote|moderator", without)
+
     def test_every_exception_is_told_before_the_first_question(self, world: Any) -> None:
         facts = facts_of(world)
         named = replace(facts, offices=(privacy.NamedOffice(ContactKind.SAFEGUARDING, "Sam Safe", "ext. 1"),))
@@ -141,7 +155,9 @@ class TestWords:
         without = " ".join(map(say, statement_of(replace(facts, asks_for_words=False)).notes))
 
         assert all("court order" in notes for notes in (*first, without))
-        assert all("Each time two people have to agree" in notes for notes in (*first, without))
+        assert all(
+            "each time two people named for that have to agree" in notes for notes in (*first, without)
+        )
         assert all("announces serious harm" in notes for notes in first)
         assert "named nobody yet" in first[0]
         assert "Sam Safe, never to the coordinator" in first[1]

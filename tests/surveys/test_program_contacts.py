@@ -35,5 +35,22 @@ def test_a_contact_that_helps_nobody_is_refused(world: Any, name: str, reach: st
     assert program_contacts(world.session, world.program) == {}
 
 
+def test_signs_that_turn_or_hide_what_stands_around_them_are_taken_out(world: Any) -> None:
+    contact = set_program_contact(
+        world.session,
+        world.program,
+        ContactKind.EXTERNAL,
+        name="Help\u202eline\x00",
+        reach="room\u20667\u2028left",
+        now=world.now,
+    )
+
+    assert (contact.name, contact.reach) == ("Helpline", "room7 left")
+    with pytest.raises(ProgramError):
+        set_program_contact(
+            world.session, world.program, ContactKind.EXTERNAL, name="\u200b\u202e", reach="x", now=world.now
+        )
+
+
 def test_the_command_offers_every_kind() -> None:
     assert set(CONTACT_KINDS) == {kind.value for kind in ContactKind}

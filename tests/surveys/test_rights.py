@@ -22,7 +22,9 @@ from surveys.models import (
     Contact,
     DataPackage,
     ErasureReceipt,
+    ExtensionWish,
     Goal,
+    MediationOutcome,
     Message,
     Pair,
     Participant,
@@ -30,6 +32,7 @@ from surveys.models import (
     Respondent,
     Response,
     ResponseState,
+    TrialDecision,
 )
 from surveys.withdrawal import withdraw_from_surveys
 
@@ -328,7 +331,7 @@ class TestAddressedAndShared:
         parsed = json.loads(content)
 
         assert parsed["messages_to_the_coordinator"] == [
-            {"kind": "contact", "sent_on": "2026-03-02", "text": "=Call me, please."}
+            {"kind": "contact", "sent_on": "2026-03-02", "text": "=Call me, please.", "outcome": ""}
         ]
         (goal,) = parsed["goals_shared_in_the_pair"]
         assert (goal["goal"], goal["with_partner"]) == ("Learn to listen", "Senior0")
@@ -344,6 +347,46 @@ class TestAddressedAndShared:
         (goal,) = csv.DictReader(io.StringIO(goals, newline=""))
         assert message["text"] == "'=Call me, please."
         assert (goal["goal"], goal["levels"]) == ("Learn to listen", "less | more")
+
+    def test_what_was_decided_is_in_it_and_nothing_that_the_partner_decided(
+        self, scene: Any, written: Any
+    ) -> None:
+        wave, pair = scene.add_wave(WaveKind.TC), written.pairs[0]
+        for person, choice, text in (
+            (pair.mentor_id, "end", "=Enough."),
+            (pair.mentee_id, "talk", "The partner's words"),
+        ):
+            written.session.add(
+                TrialDecision(
+                    wave_id=wave.id, pair_id=pair.id, participant_id=person, choice=choice, body=text,
+                    decided_on=written.now.date(),
+                )
+            )  # fmt: skip
+        for person in (pair.mentee_id, written.pairs[1].mentor_id):
+            written.session.add(ExtensionWish(pair_id=pair.id, participant_id=person))
+        mediation = Message(
+            program_id=written.program.id, participant_id=pair.mentor_id, pair_id=pair.id, kind="mediation", body="",
+            sent_at=written.now + timedelta(days=1), state="closed",
+        )  # fmt: skip
+        written.session.add(mediation)
+        written.session.flush()
+        written.session.add(MediationOutcome(message_id=mediation.id, result="partly", counted=False))
+        written.session.commit()
+        decided = rights.own_decisions(written.session, pair.mentor, unnamed_partner="your partner")
+        sent = rights.own_messages(written.session, pair.mentor)
+        content = rights.answers_as_json("Spring", own(written), sent, (), decided, now=written.now)
+
+        assert json.loads(content)["decisions_about_the_pair"] == [
+            {"with_partner": "Senior0", "about": "trial", "choice": "end", "text": "=Enough.", "decided_on": "2026-03-02"}
+        ]  # fmt: skip
+        assert [one.outcome for one in sent] == ["", "partly"]
+        (line,) = csv.DictReader(
+            io.StringIO(rights.decisions_as_csv(decided).decode("utf-8-sig"), newline="")
+        )
+        assert line["text"] == "'=Enough."
+        # The control: the partner's own file has the wish.
+        theirs = rights.own_decisions(written.session, pair.mentee, unnamed_partner="your partner")
+        assert [(one.about, one.choice) for one in theirs] == [("trial", "talk"), ("going on", "yes")]
 
     def test_goals_need_answers_about_the_pair_that_may_be_read(self, written: Any) -> None:
         assert self.goals(written, may_read=lambda _response: False) == ()
@@ -446,6 +489,35 @@ class TestForgetting:
             link.invitation for link in answered.issued if link.participant_id == answered.pairs[0].mentee_id
         ]
         assert invitations.partner_name(session, partner) == ""
+
+    def test_what_the_person_chose_goes_too_and_the_partners_choices_stay(
+        self, scene: Any, answered: Any
+    ) -> None:
+        session, pair = answered.session, answered.pairs[0]
+        wave = scene.add_wave(WaveKind.TC)
+        message = Message(
+            program_id=answered.program.id, participant_id=pair.mentor_id, pair_id=pair.id, kind="mediation", body="",
+            sent_at=answered.now, state="closed",
+        )  # fmt: skip
+        session.add(message)
+        session.flush()
+        session.add(MediationOutcome(message_id=message.id, result="not", counted=False))
+        for person in (pair.mentor_id, pair.mentee_id):
+            session.add(
+                TrialDecision(
+                    wave_id=wave.id, pair_id=pair.id, participant_id=person, choice="help", body="Words",
+                    decided_on=answered.now.date(),
+                )
+            )  # fmt: skip
+            session.add(ExtensionWish(pair_id=pair.id, participant_id=person))
+        session.flush()
+
+        forget_contact(session, answered.program, "junior0.mentor@example.org", now=answered.now)
+        session.commit()
+
+        assert session.scalars(select(TrialDecision.participant_id)).all() == [pair.mentee_id]
+        assert session.scalars(select(ExtensionWish.participant_id)).all() == [pair.mentee_id]
+        assert session.scalars(select(MediationOutcome.message_id)).all() == []
 
     def test_an_address_of_nobody_is_said(self, answered: Any) -> None:
         with pytest.raises(ProgramError) as caught:

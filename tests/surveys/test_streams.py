@@ -65,6 +65,7 @@ REACH_BOTH: Mapping[str, str] = {
 
 # The doors from one database role to another, and what is done behind each.
 DOORS: Mapping[str, str] = {
+    "surveys.comments.least_supporters -> RELEASES": "how many comments are surely of three people, as one number",
     "webapp.access.current_user -> ACCOUNT": "who is signed in, asked by every page",
     "webapp.coordinate.waves._read_rates -> RELEASES": "how many have answered, in steps of ten",
     "webapp.coordinate.waves.close_wave -> RELEASES": "the frozen, audited results of a closed wave",

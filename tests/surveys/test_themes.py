@@ -3,8 +3,9 @@
 import random
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import combinations
 from threading import Barrier
 from typing import Any
 
@@ -322,15 +323,31 @@ class TestOrder:
         assert len(drawn) > 1
 
     def test_a_comment_is_read_with_text_language_and_tick_and_nothing_else(self, room: Room) -> None:
-        room.write(0, locale="ur", quotable=[WORKED], **{WORKED: "متن"})
+        room.write(0, quotable=[WORKED], **{WORKED: "Text"})
 
         read = next(
             one
             for one in comments.read_comments(room.session, room.wave, WORKED, **room.reading)
-            if one.locale == "ur"
+            if one.text == "Text"
         )
         assert vars(read).keys() == {"key", "text", "locale", "may_be_quoted"}
-        assert (read.text, read.may_be_quoted) == ("متن", True)
+        assert (read.locale, read.may_be_quoted) == ("en", True)
+
+    @pytest.mark.parametrize(("n_readers", "told"), [(1, ""), (4, ""), (5, "de")])
+    def test_a_language_that_few_chose_is_not_told(
+        self, make_room: Callable[..., Room], n_readers: int, told: str
+    ) -> None:
+        room = make_room()
+        for number in range(12):
+            # Everybody writes English; only the pages were in another language.
+            room.write(number, locale="de" if number < n_readers else "en", **{WORKED: f"{number}"})
+        seen = {
+            one.text: one.locale
+            for one in comments.read_comments(room.session, room.wave, WORKED, **room.reading)
+        }
+
+        assert {seen[str(number)] for number in range(n_readers)} == {told}
+        assert {seen[str(number)] for number in range(n_readers, 12)} == {"en"}
 
 
 class TestTick:
@@ -384,20 +401,40 @@ class TestRules:
         assert comments.has_enough_people(room.session, room.wave, WORKED) is enough
         assert comments.theme_floor(room.wave) == raised
 
-    @pytest.mark.parametrize("own_pair", [True, False])
-    def test_three_comments_of_two_people_do_not_carry_a_theme(
-        self, make_room: Callable[..., Room], own_pair: bool
+    def test_three_comments_carry_a_theme_where_everybody_has_one_pair(self, room: Room) -> None:
+        room.add(room.keys(0, 1))
+        prepare = lambda: theme_publishing.prepare_publication(room.session, room.wave, **room.reading)  # noqa: E731
+        assert code_of(prepare) == "few_supporters"
+        (theme,) = themes.list_themes(room.session, room.wave, WORKED, **room.reading)
+        draft = replace(theme.draft, supporters=room.keys(0, 1, 2))
+        themes.change_theme(
+            room.session, room.wave, WORKED, theme.key, draft, version=theme.version, **room.reading
+        )
+
+        assert prepare().bodies[WORKED]["themes"]
+
+    @pytest.mark.parametrize("numbers", list(combinations((0, 1, 2, 99), 3)))
+    def test_whichever_comments_are_tried_out_the_answer_never_tells_which_two_come_from_one_person(
+        self, make_room: Callable[..., Room], numbers: tuple[int, ...]
     ) -> None:
         room = make_room(doubled=True)
         room.everybody_writes(10)
         room.write(0, pair=15, **{WORKED: f"{WORKED} by 99"})
-        room.add(room.keys(0, 1, 99) if own_pair else room.keys(0, 1, 2))
+        room.add(room.keys(*numbers))
 
+        # Three comments may be two people's here, so three never carry a theme; four are always three people's.
+        assert comments.least_supporters(room.session, room.wave) == 4
+        (theme,) = themes.list_themes(room.session, room.wave, WORKED, **room.reading)
+        assert not theme.is_supported
         prepare = lambda: theme_publishing.prepare_publication(room.session, room.wave, **room.reading)  # noqa: E731
-        if own_pair:
-            assert code_of(prepare) == "few_supporters"
-        else:
-            assert prepare().bodies[WORKED]["themes"]
+        assert code_of(prepare) == "few_supporters"
+        draft = replace(theme.draft, supporters=room.keys(0, 1, 2, 99))
+        themes.change_theme(
+            room.session, room.wave, WORKED, theme.key, draft, version=theme.version, **room.reading
+        )
+        assert prepare().bodies[WORKED]["themes"]
+        authors = comments.authors_of(room.session, room.wave, WORKED)
+        assert len({authors[key] for key in draft.supporters}) == 3
 
     @pytest.mark.parametrize(("n_pairs", "refusal"), [(14, "quote_small_cohort"), (15, None)])
     def test_quotes_need_a_cohort_of_fifteen_pairs(
@@ -453,6 +490,7 @@ class TestRules:
         [
             ({"title": ""}, "title"),
             ({"title": " \u202e\u2066 \n"}, "title"),
+            ({"title": " \u200b\u2060 "}, "title"),
             ({"title": "x" * 121}, "title"),
             ({"summary": "\x00\x07"}, "summary"),
             ({"summary": "x" * 10_000}, "summary"),

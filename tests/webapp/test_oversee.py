@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from surveys import accounts, audit, audit_files, break_glass, programs
 from surveys.audit import AuditAction
-from surveys.models import AuditEvent, Membership, Participant, Program, User
+from surveys.models import AuditEvent, Membership, Participant, PrivacyStatement, Program, User
 from surveys.published import RULES_VERSION
 from webapp.oversee import words
 from webapp.oversee.views import describe_action
@@ -183,6 +183,25 @@ class TestProgramme:
     def test_shorter_times_of_this_server_are_shown(self, app: Flask, everything: Callable) -> None:
         app.config["RETENTION"] = {"link_days": 31}
         assert "31 days" in everything()["/oversee/spring/"]
+
+    def test_a_shorter_time_that_people_were_once_told_is_the_one_in_force(
+        self, everything: Callable, write: Callable, clock
+    ) -> None:
+        assert "90 days" in everything()["/oversee/spring/"]
+        with write() as session:
+            session.add(
+                PrivacyStatement(
+                    digest="d" * 64,
+                    program_id=programs.find_program(session, "spring").id,
+                    promise="p" * 64,
+                    locale="en",
+                    body="Told",
+                    facts={"retention": {"link_days": 17}},
+                    shown_first_on=clock().date(),
+                )
+            )
+
+        assert "17 days" in everything()["/oversee/spring/"]
 
     def test_a_log_that_was_tampered_with_is_said_to_be(self, everything: Callable, write: Callable) -> None:
         with write() as session:

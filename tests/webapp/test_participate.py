@@ -66,8 +66,8 @@ class TestWelcome:
         assert "4 pages, about 2 minutes" in words
         assert "March 11, 2026" in words
         assert (
-            "Nobody in your organisation, including Amina Siddiqui and the coordinator, can see your answers, with one "
-            "exception: what you write in your own words may be read by a moderator who signed a rule of confidentiality. "
+            "Nobody in your organisation, including Amina Siddiqui and the coordinator, can see your answers. "
+            "Only what you write in your own words may be read, without your name, by a moderator who signed a rule of confidentiality. "
             "Results are shown only for groups of at least 6." in words
         )
         assert "Development version 0.1.0" in words

@@ -60,11 +60,16 @@ def links(write: Callable[[], Session], clock) -> list[str]:
         return [f"/s/{one.token}" for one in mentees]
 
 
-def answer(client: FlaskClient, link: str, *, low: bool) -> None:
-    """Answer every question with its first code, or with its last; on harm it is the other way round."""
+def answer(client: FlaskClient, link: str, *, low: bool, reads: bool = False) -> None:
+    """Answer every question with its first code, or with its last; on harm it is the other way round.
+
+    Who `reads` has the present promise noted with the answers; anybody else is told it again on every page.
+    """
     number = 1
     while (page := client.get(f"{link}/{number}")).status_code == 200:
         given: dict[str, str] = {}
+        if reads:
+            given["statement"] = re.findall(r'name="statement" value="(\w+)"', page.text)[0]
         for name, value in re.findall(r'name="(\w+)" value="(c:-?\d+)"', page.text):
             if name not in given or low == (name == "HM1"):
                 given[name] = value
@@ -119,6 +124,40 @@ def test_the_page_has_the_same_bytes_in_another_order(
     assert section.findall(low)[0].replace(OPEN, CLOSED) == section.findall(high)[0]
     # Also packed, as a proxy may send it, only the place of the section makes a difference of a few bytes.
     assert abs(len(zlib.compress(low.encode())) - len(zlib.compress(high.encode()))) <= 24
+
+
+def test_the_size_tells_nothing_whether_or_not_the_promise_was_changed_meanwhile(
+    app: Flask, links: list[str], write: Callable[[], Session], clock
+) -> None:
+    readers = []
+    for link, low in zip(links, (True, False), strict=True):
+        client = app.test_client()
+        answer(client, link, low=low, reads=True)
+        readers.append((client, link))
+
+    def sizes(deep: str) -> tuple[set[str], bool]:
+        pages = [client.get(link + deep) for client, link in readers]
+        told = ["What is promised about your answers was changed" in page.text for page in pages]
+        assert told[0] == told[1]
+        return {page.headers["Content-Length"] for page in pages}, told[0]
+
+    before = {deep: sizes(deep) for deep in DEEP}
+    with write() as session:
+        program = programs.find_program(session, "core")
+        for kind in (ContactKind.NEUTRAL, ContactKind.SAFEGUARDING):
+            program_contacts.set_program_contact(
+                session, program, kind, name="Nora", reach="extension 4711", now=clock()
+            )
+    after = {deep: sizes(deep) for deep in DEEP}
+
+    assert {len(one) for one, _ in (*before.values(), *after.values())} == {1}
+    assert {told for _, told in before.values()} == {False}
+    assert (after[""][1], after["/review"][1]) == (True, True)
+    # Whoever has another browser sees neither what is open nor what has changed.
+    stranger = app.test_client().get(links[0]).text
+    assert CLOSED in stranger
+    assert "extension 4711" in stranger
+    assert "was changed since you began" not in stranger
 
 
 def test_a_card_that_only_they_get_would_be_noticed(

@@ -103,7 +103,7 @@ class TestPromise:
         assert "a court order, serious harm that has to be averted" in plain
         assert "announces serious harm" not in plain
         assert "has any consequence for you" in plain
-        assert "can see your answers, with one exception" in written
+        assert "can see your answers. Only what you write in your own words may be read" in written
         assert "passes it on to Sana Safeguard, never to the coordinator" in written
         assert "a court order, serious harm that has to be averted" in written
 

@@ -164,7 +164,8 @@ def _show(desk: Desk, item_id: str, writing: Writing) -> str:
             "summary": themes.LONGEST_SUMMARY,
             "quote": themes.LONGEST_QUOTE,
         },
-        least_supporters=comments.LEAST_SUPPORTERS,
+        least_supporters=comments.least_supporters(db(), desk.wave),
+        least_people=comments.LEAST_PEOPLE_BEHIND,
         least_pairs=comments.LEAST_PAIRS_QUOTED,
     )
 

@@ -9,7 +9,7 @@ import io
 from typing import Any
 
 from babel.dates import format_skeleton
-from flask import Blueprint, current_app, make_response, render_template, request, url_for
+from flask import Blueprint, make_response, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from scoring.disclosure import SENSITIVE_FLOOR
@@ -18,13 +18,13 @@ from surveys.audit import KEPT_MONTHS
 from surveys.models import MembershipRole, Program
 from surveys.oversight import LogLine, LogPage
 from surveys.published import RULES_VERSION
-from surveys.retention import RetentionPolicy
+from surveys.retention import RetentionPolicy, promised_retention
 from webapp.access import get_program, membership_required, programs_of
 from webapp.coordinate.cohorts import send_csv
 from webapp.coordinate.forms import make_choices
 from webapp.coordinate.links import disarm_cell
 from webapp.coordinate.words import KINDS
-from webapp.database import db, now
+from webapp.database import db, now, retention_policy
 from webapp.i18n import get_locale, ngettext
 from webapp.i18n import gettext as _
 from webapp.oversee import words
@@ -53,7 +53,8 @@ def show_program(slug: str) -> str:
         chains=oversight.chain_states(db(), now=now()),
         sensitive=max(program.floor, SENSITIVE_FLOOR),
         rules_version=RULES_VERSION,
-        retention=_describe_retention(RetentionPolicy.from_settings(current_app.config["RETENTION"])),
+        # Shorter times that were once promised stay in force, whatever the settings say.
+        retention=_describe_retention(promised_retention(db(), program.id, retention_policy())),
         offices=oversight.list_offices(db(), program),
         packages=oversight.list_packages(db(), program),
         requests=oversight.list_glass(db(), program, now=now()),
@@ -172,6 +173,7 @@ def _describe_retention(policy: RetentionPolicy) -> list[tuple[str, str]]:
         return ngettext("%(num)s month", "%(num)s months", number)
 
     return [
+        (_("Names and addresses, after the end of the programme"), months(policy.contacts_months)),
         (_("The connection between people and their answers, after their last wave"), days(policy.link_days)),
         (_("Goals of a pair, after the end of the programme"), days(policy.goals_days)),
         (_("Comments, after the last wave on the pair or on learning"), months(policy.comments_months)),

@@ -27,6 +27,7 @@ FILES = {
     "json": ("my-answers.json", "application/json"),
     "csv": ("my-answers.csv", TABLE),
     "messages": ("my-messages.csv", TABLE),
+    "decisions": ("my-decisions.csv", TABLE),
     "goals": ("my-goals.csv", TABLE),
 }
 
@@ -172,7 +173,7 @@ def show_my_data(token: str) -> str:
     return render_template("participate/my_data.html", visit=open_visit(token))
 
 
-@blueprint.get("/<token>/my-data/<any(json, csv, messages, goals):kind>")
+@blueprint.get("/<token>/my-data/<any(json, csv, messages, decisions, goals):kind>")
 def download_my_data(token: str, kind: str) -> AnyResponse:
     """Send what the person wrote, as a file, if this browser gave answers; without any, lead to the page that says why not."""
     visit = open_visit(token)
@@ -180,10 +181,17 @@ def download_my_data(token: str, kind: str) -> AnyResponse:
         return redirect(url_for("participate.show_my_data", token=token), 303)
     if kind == "json":
         content = rights.answers_as_json(
-            visit.program.name, visit.own_responses, visit.own_messages, visit.own_goals, now=now()
+            visit.program.name,
+            visit.own_responses,
+            visit.own_messages,
+            visit.own_goals,
+            visit.own_decisions,
+            now=now(),
         )
     elif kind == "messages":
         content = rights.messages_as_csv(visit.own_messages)
+    elif kind == "decisions":
+        content = rights.decisions_as_csv(visit.own_decisions)
     elif kind == "goals":
         content = rights.goals_as_csv(visit.own_goals)
     else:

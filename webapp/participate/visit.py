@@ -154,6 +154,15 @@ class Visit:
         return rights.own_messages(db(), self.invitation.participant)
 
     @cached_property
+    def own_decisions(self) -> tuple[rights.OwnDecision, ...]:
+        """What the person decided about their pairs, where this browser holds answers of theirs."""
+        if not self.own_responses:
+            return ()
+        return rights.own_decisions(
+            db(), self.invitation.participant, unnamed_partner=i18n.gettext("your partner")
+        )
+
+    @cached_property
     def own_goals(self) -> tuple[rights.OwnGoal, ...]:
         """The goals of the pairs about which this browser holds answers."""
         return rights.own_goals(

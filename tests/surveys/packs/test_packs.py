@@ -120,6 +120,29 @@ class TestContent:
         ):
             assert words in text.replace("\\", ""), words
 
+    @pytest.mark.parametrize("kind", DOCUMENTS)
+    def test_the_rules_of_comments_and_of_opening_answers_are_those_in_force(
+        self, world: Any, kind: str
+    ) -> None:
+        facts = facts_of(world)
+        text = as_markdown(DOCUMENTS[kind](facts))
+        for words in (
+            "signs the rule of confidentiality (version 1)",
+            "at least 10 people who answered the question, and comments that at least 3 different people stand behind",
+            "the wave asked 15 pairs or more",
+            "another agrees within 72 hours, and the first opens the answers once within 24 hours",
+            "works under a database role",
+            "a wish to go on that stayed alone",
+            "30 days after the pair's last meeting",
+        ):
+            assert words in text, words
+
+        # A raised floor is higher than ten, and without open questions nothing is said of comments.
+        raised = replace(facts, privacy=replace(facts.privacy, floor=12))
+        assert "at least 12 people who answered the question" in as_markdown(DOCUMENTS[kind](raised))
+        plain = replace(facts, privacy=replace(facts.privacy, asks_for_words=False))
+        assert "signs the rule of confidentiality" not in as_markdown(DOCUMENTS[kind](plain))
+
     def test_the_statement_stands_in_both_word_for_word(self, world: Any) -> None:
         for make in DOCUMENTS.values():
             text = as_markdown(make(facts_of(world)))
