@@ -33,8 +33,8 @@ from surveys import waves as use_cases
 from surveys.models import Wave
 from surveys.published_themes import PublishedTheme, PublishedThemes, themes_of
 from tests.webapp.facts import DAY, Facts, latin, read_facts
-from tests.webapp.worlds import COOKIE, HOW, START, TOP, Seeds, make_world, put_in_place, seed, writing
-from tests.webapp.written import seed_written, write_quietly
+from tests.webapp.worlds import COOKIE, HOW, START, TOP, Seeds, make_world, put_in_place, writing
+from tests.webapp.written import write_quietly
 from webapp.coordinate import cohorts, comparison, figures, results, themes
 from webapp.coordinate.words import KINDS
 
@@ -275,15 +275,11 @@ class Crawl:
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> tuple[Path, Seeds]:
+def world(tmp_path_factory: pytest.TempPathFactory, seeded_desk: tuple[Path, Seeds]) -> tuple[Path, Seeds]:
     """Released, open and planned waves; four mentors have answered the open ones, and one cohort has no pairs."""
-    folder = tmp_path_factory.mktemp("numbers")
-    base = folder / "base.db"
-    base.write_bytes(sqlite_template.read_bytes())
-    with writing(base) as session:
-        seeds = seed(session)
-        seed_written(session, seeds)
-    return write_quietly(make_world(base, seeds, folder / "world.db", 4, TOP), seeds), seeds
+    base, seeds = seeded_desk
+    path = make_world(base, seeds, tmp_path_factory.mktemp("numbers") / "world.db", 4, TOP)
+    return write_quietly(path, seeds), seeds
 
 
 @pytest.fixture
