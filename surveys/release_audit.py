@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from instruments.model import Role
 from surveys.errors import ReleaseAuditError
-from surveys.models import Cohort, Program, PublishedGroup, Release, Wave
+from surveys.models import Cohort, Program, PublishedGroup, Release, Response, Wave
 from surveys.published import FULL_REPORT, OUTER_SHARE, SMALLEST_SPREAD
 from surveys.release_menu import Candidate, CandidateName, name_by_person
 
@@ -46,7 +47,7 @@ def find_withheld(
     from scoring.suppression import Knowledge, audit_release
 
     new = [candidate for candidate in candidates if candidate.name in released]
-    numbers = [*_numbers_before(session, program, new, candidates), *(_new_number(one, body) for one in new)]
+    numbers = [*_numbers_before(session, program, new), *(_new_number(one, body) for one in new)]
     first = len(numbers) - len(new)
     costs = {
         first + place: 1 + PRIMARY_COST * one.scale.primary + CHANGE_COST * (one.kind == "change")
@@ -102,15 +103,10 @@ def _new_number(candidate: Candidate, body: Mapping[str, Any]) -> "PublishedNumb
 
 
 def _numbers_before(
-    session: Session, program: Program, new: Sequence[Candidate], candidates: Sequence[Candidate]
+    session: Session, program: Program, new: Sequence[Candidate]
 ) -> Iterator["PublishedNumber"]:
     """Everything the programme has published about the scales of the new numbers."""
     grids = {candidate.scale.id: _grid(candidate) for candidate in new}
-    role_of = {
-        person: candidate.role.value
-        for candidate in candidates
-        for person in candidate.rows.get_level_values("respondent").unique()
-    }
     groups = session.execute(
         select(PublishedGroup, Release.body)
         .join(Release, Release.id == PublishedGroup.release_id)
@@ -118,29 +114,60 @@ def _numbers_before(
         .join(Cohort, Cohort.id == Wave.cohort_id)
         .where(Cohort.program_id == program.id)
         .order_by(PublishedGroup.key)
-    )
+    ).all()
+    roles = _roles_of(session, program, [(group, body) for group, body in groups])
     for group, body in groups:
         scale_id = group.quantity.split(":")[1]
         if scale_id not in grids:
             continue
-        role = _role_of(group, body, role_of)
+        role = roles.get(group.key, "")
         members = frozenset(map("/".join, zip(group.members, group.pairs, strict=True)))
         scale = body["roles"][role]["scales"][scale_id] if role else {}
         yield _number(group.quantity, members, role, group.sensitive, scale, *grids[scale_id])
 
 
-def _role_of(group: PublishedGroup, body: Mapping[str, Any], role_of: Mapping[str, str]) -> str:
-    """The role whose number a stored group is: that of somebody in it, else the only one that fits; empty where that is not known."""
+def _roles_of(
+    session: Session, program: Program, groups: Sequence[tuple[PublishedGroup, Mapping[str, Any]]]
+) -> dict[str, str]:
+    """The role whose number each stored group is, by the group's key.
+
+    It stands in what its people have answered in any wave of the programme, since a person has one role. Where everybody in a group
+    has had their answers erased, it stands in the release: the number has its place under one role, and where both roles have
+    one, the other is that of the group beside it, or has another number of people. A group of which none of this is true
+    is left out; it takes that both roles' groups were erased to the last person, and then no new number can be about them.
+    """
+    answered = (
+        select(Response.respondent_key, Response.role)
+        .join(Wave, Wave.id == Response.wave_id)
+        .join(Cohort, Cohort.id == Wave.cohort_id)
+        .where(Cohort.program_id == program.id)
+        .distinct()
+    )
+    role_of = {person: Role(role).value for person, role in session.execute(answered)}
+    found: dict[str, str] = {}
+    taken: dict[tuple[str, str], set[str]] = {}
+    for group, _body in groups:
+        role = next((role_of[person] for person in group.members if person in role_of), None)
+        if role is not None:
+            found[group.key] = role
+            taken.setdefault((group.release_id, group.quantity), set()).add(role)
+    for group, body in groups:
+        if group.key not in found:
+            places = _places_of(group, body) - taken.get((group.release_id, group.quantity), set())
+            if len(places) == 1:
+                found[group.key] = places.pop()
+    return found
+
+
+def _places_of(group: PublishedGroup, body: Mapping[str, Any]) -> set[str]:
+    """The roles under which a release shows a number of this kind and scale about as many people."""
     kind, scale_id = group.quantity.split(":")[:2]
-    people = set(group.members)
-    fitting = [
+    n_people = len(set(group.members))
+    return {
         role
         for role, content in body["roles"].items()
-        if (content["scales"].get(scale_id, {}).get(kind) or {}).get("n") == len(people)
-    ]
-    known = {role_of[person] for person in people if person in role_of}.intersection(fitting)
-    found = known or set(fitting)
-    return found.pop() if len(found) == 1 else ""
+        if (content["scales"].get(scale_id, {}).get(kind) or {}).get("n") == n_people
+    }
 
 
 def _number(

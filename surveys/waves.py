@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from enum import StrEnum
 from pathlib import Path
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, true
 from sqlalchemy.orm import Session
 
 from instruments.catalog import get_instrument
@@ -36,7 +36,8 @@ class ResponseRate:
     """The share of a role that has answered, in steps of ten, or None where nothing may be told of it.
 
     That is so while fewer people were asked than a step of ten hides, and while fewer have answered than the floor: the rate
-    of an open wave, too, is the same for nobody as for four.
+    of an open wave, too, is the same for nobody as for four. While a wave is open its rate says how things stood at the last
+    midnight, so that nobody can hand out a single link and watch whether the rate moves.
 
     The ends are open, so that nobody reads from 0 or 100 what each single person did: 10 then stands for "10 % or less"
     and `bound` is "at_most"; 90 stands for "90 % or more" and `bound` is "at_least". Otherwise `bound` is "".
@@ -174,28 +175,47 @@ def list_waves(session: Session, cohort: Cohort) -> list[Wave]:
 
 
 def response_rates(session: Session, wave: Wave, *, now: datetime) -> tuple[ResponseRate, ...]:
-    """For each role invited, roughly how many have sent their answers, once they are as many as the floor; never who."""
-    as_utc(now)
+    """For each role invited, roughly how many have sent their answers, once they are as many as the floor; never who.
+
+    Until the wave is closed, only links and answers of the days before today (UTC) count; afterwards everything does.
+    """
+    moment = as_utc(now)
+    today = moment.date()
+    midnight = datetime.combine(today, time(), tzinfo=moment.tzinfo)
+    is_closed = wave_state(wave, moment) is WaveState.CLOSED
     # A link that was replaced or given up still counts as one person asked, so that a withdrawal does not show as a smaller
-    # group.
+    # group. Its first day counts, or a new link in its place would.
     asked = (
-        select(Participant.role, Invitation.pair_id, Invitation.participant_id)
+        select(
+            Participant.role,
+            Invitation.participant_id,
+            func.min(Invitation.issued_at).label("issued_at"),
+        )
         .join(Participant, Participant.id == Invitation.participant_id)
         .where(Invitation.wave_id == wave.id)
-        .distinct()
+        .group_by(Participant.role, Invitation.pair_id, Invitation.participant_id)
         .subquery()
     )
     sent = (
         select(Response.role, func.count(), func.count(Response.respondent_key.distinct()))
-        .where(Response.wave_id == wave.id, Response.state == ResponseState.SUBMITTED)
+        .where(
+            Response.wave_id == wave.id,
+            Response.state == ResponseState.SUBMITTED,
+            true() if is_closed else Response.submitted_on < today,
+        )
         .group_by(Response.role)
     )
-    people = func.count(asked.c.participant_id.distinct())
     answered = {role: (n_sent, n_people) for role, n_sent, n_people in session.execute(sent)}
-    sizes = session.execute(select(asked.c.role, func.count(), people).group_by(asked.c.role))
+    # Links as well: who may add people to a role could otherwise find out, by when the rate moves, how many have answered.
+    before = true() if is_closed else asked.c.issued_at < midnight
+    sizes = select(
+        asked.c.role,
+        func.count().filter(before),
+        func.count(asked.c.participant_id.distinct()).filter(before),
+    ).group_by(asked.c.role)
     floor = floor_of(wave)
     rates = []
-    for role, n_asked, n_people in sizes:
+    for role, n_asked, n_people in session.execute(sizes):
         n_sent, n_answered = answered.get(role, (0, 0))
         told = n_people >= SMALLEST_RATED_ROLE and n_answered >= floor
         rates.append(_rate(role, n_asked, n_sent) if told else ResponseRate(role, None))

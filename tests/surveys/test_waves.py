@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,12 @@ from sqlalchemy.orm import Session
 from instruments.answers import AnswerValue
 from instruments.errors import PicksError, PinnedVersionError
 from instruments.model import Instrument, Role, WaveKind
-from surveys import programs, responses, waves, withdrawal
+from surveys import invitations, programs, responses, waves, withdrawal
 from surveys.errors import NaiveTimeError, WaveError
+from surveys.invitations import IssuedInvitation
 from surveys.models import Cohort, Wave
 
-HOUR = timedelta(hours=1)
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 
 def test_a_wave_pins_the_questionnaire_and_the_programmes_picks(
@@ -199,12 +200,12 @@ def test_a_rate_is_told_of_ten_people_asked_once_as_many_as_the_floor_have_answe
     for one in mentors[:n_sent]:
         responses.submit_response(scene.session, one.invitation, {"A1": AnswerValue(code=3)}, **how)
 
-    rates = waves.response_rates(scene.session, wave, now=scene.now)
+    rates = waves.response_rates(scene.session, wave, now=scene.now + DAY)
     assert rates == (waves.ResponseRate(Role.MENTOR, percent), waves.ResponseRate(Role.MENTEE, None))
 
 
 def test_response_rates_count_sent_responses_by_role(scene: Any) -> None:
-    session, now = scene.session, scene.now
+    session, now, later = scene.session, scene.now, scene.now + DAY
     pairs = scene.add_pairs(10)
     wave = scene.add_wave()
     assert waves.response_rates(session, wave, now=now) == ()
@@ -217,13 +218,90 @@ def test_response_rates_count_sent_responses_by_role(scene: Any) -> None:
     )
 
     expected = (waves.ResponseRate(Role.MENTOR, 60), waves.ResponseRate(Role.MENTEE, None))
-    assert waves.response_rates(session, wave, now=now) == expected
+    assert waves.response_rates(session, wave, now=later) == expected
 
     # A person who leaves takes the answers along, but does not make the group look smaller.
     withdrawal.withdraw_from_surveys(session, pairs[9].mentor, pseudonyms=scene.pseudonyms, now=now)
-    assert waves.response_rates(session, wave, now=now) == expected
+    assert waves.response_rates(session, wave, now=later) == expected
     withdrawal.withdraw_from_surveys(session, pairs[0].mentor, pseudonyms=scene.pseudonyms, now=now)
-    assert waves.response_rates(session, wave, now=now)[0] == waves.ResponseRate(Role.MENTOR, 50)
+    assert waves.response_rates(session, wave, now=later)[0] == waves.ResponseRate(Role.MENTOR, 50)
+
+
+class TestWithinOneDay:
+    """Nothing that happens on a day moves the rate of an open wave before the next one, whichever moment somebody looks."""
+
+    @pytest.fixture
+    def mentors(self, scene: Any) -> list[IssuedInvitation]:
+        """The links of ten mentors; five have answered on the day before."""
+        scene.add_pairs(10)
+        wave = scene.add_wave(opens_in=-DAY)
+        mentors = self.invite(scene, wave, scene.now - DAY)
+        for one in mentors[:5]:
+            self.answer(scene, one, scene.now - DAY)
+        return mentors
+
+    def invite(self, scene: Any, wave: Wave, moment: datetime) -> list[IssuedInvitation]:
+        issued = invitations.issue_invitations(scene.session, wave, now=moment, folders=scene.folders)
+        return [one for one in issued if one.invitation.participant.role is Role.MENTOR]
+
+    def answer(self, scene: Any, one: IssuedInvitation, moment: datetime) -> None:
+        how = {"pseudonyms": scene.pseudonyms, "locale": "en", "now": moment, "folders": scene.folders}
+        responses.submit_response(scene.session, one.invitation, {"A1": AnswerValue(code=3)}, **how)
+
+    def rate(self, scene: Any, wave: Wave, moment: datetime) -> tuple[int | None, str]:
+        (mentors, _) = waves.response_rates(scene.session, wave, now=moment)
+        return mentors.percent, mentors.bound
+
+    def test_an_answer_moves_the_rate_on_the_next_day(
+        self, scene: Any, mentors: list[IssuedInvitation]
+    ) -> None:
+        wave, now = mentors[0].invitation.wave, scene.now
+        midnight = datetime(2026, 3, 3, tzinfo=UTC)
+        assert self.rate(scene, wave, now) == (50, "")
+
+        for number, one in enumerate(mentors[5:8]):
+            self.answer(scene, one, now + number * HOUR)
+            assert self.rate(scene, wave, now + number * HOUR) == (50, "")
+        assert self.rate(scene, wave, midnight - timedelta(microseconds=1)) == (50, "")
+        assert self.rate(scene, wave, midnight) == (80, "")
+        # The day is that of UTC, wherever somebody looks from: here it is still the evening of the second.
+        assert self.rate(scene, wave, midnight.astimezone(timezone(-5 * HOUR))) == (80, "")
+
+    def test_the_closed_wave_counts_everything_at_once(
+        self, scene: Any, mentors: list[IssuedInvitation]
+    ) -> None:
+        wave, now = mentors[0].invitation.wave, scene.now
+        for one in mentors[5:8]:
+            self.answer(scene, one, now)
+        assert self.rate(scene, wave, now) == (50, "")
+
+        waves.close_wave(scene.session, wave, now=now)
+
+        assert self.rate(scene, wave, now) == (80, "")
+
+    def test_people_who_are_added_move_the_rate_on_the_next_day(
+        self, scene: Any, mentors: list[IssuedInvitation]
+    ) -> None:
+        wave, now = mentors[0].invitation.wave, scene.now
+        for number in range(10):
+            people = {role.value: scene.add_person(role, f"Late{number}") for role in Role}
+            programs.add_pair(scene.session, scene.cohort, **people, started_on=now.date(), now=now)
+        assert len(self.invite(scene, wave, now)) == 10
+        assert self.rate(scene, wave, now) == (50, "")
+        # Five of twenty are 25 %.
+        assert self.rate(scene, wave, now + DAY) == (30, "")
+
+    def test_a_link_in_place_of_a_lost_one_moves_nothing(
+        self, scene: Any, mentors: list[IssuedInvitation]
+    ) -> None:
+        wave, now = mentors[0].invitation.wave, scene.now
+        for one in mentors[:3]:
+            invitations.reissue_invitation(scene.session, one.invitation, now=now)
+        assert self.rate(scene, wave, now) == self.rate(scene, wave, now + DAY) == (50, "")
+
+    def test_on_the_first_day_nothing_is_told(self, scene: Any, mentors: list[IssuedInvitation]) -> None:
+        wave = mentors[0].invitation.wave
+        assert self.rate(scene, wave, scene.now - DAY) == (None, "")
 
 
 def test_no_rate_is_told_of_a_small_role(world: Any) -> None:

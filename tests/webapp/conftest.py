@@ -24,6 +24,8 @@ from surveys import accounts, invitations, programs, waves
 from surveys.database import make_engine
 from surveys.models import Base, Cohort, Program
 from tests.conftest import make_postgres_database
+from tests.webapp.worlds import Seeds, seed, writing
+from tests.webapp.written import seed_written
 from webapp import catalogues, create_app
 from webapp.config import LOCALES, SOURCE_LOCALE
 from webapp.database import EXTENSION, dispose_engine
@@ -143,6 +145,17 @@ def app(
     app.jinja_env.bytecode_cache = compiled_templates
     yield app
     dispose_engine(app)
+
+
+@pytest.fixture(scope="session")
+def seeded_desk(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> tuple[Path, Seeds]:
+    """The programme that a hostile coordinator would like, with what people wrote; seeded once, and copied for every world."""
+    path = tmp_path_factory.mktemp("desk") / "base.db"
+    shutil.copyfile(sqlite_template, path)
+    with writing(path) as session:
+        seeds = seed(session)
+        seed_written(session, seeds)
+    return path, seeds
 
 
 @pytest.fixture

@@ -35,6 +35,7 @@ from surveys.models import (
     Program,
     PublishedGroup,
     Release,
+    User,
     Wave,
 )
 from surveys.pseudonyms import Pseudonyms
@@ -433,6 +434,55 @@ def test_rates_are_shown_in_steps_while_a_wave_is_open(
     assert page.count(">about 50 %</data></dd>") == len(rates)
 
 
+def test_a_rate_does_not_move_while_somebody_watches(
+    app: Flask,
+    world: World,
+    desk: FlaskClient,
+    template: tuple[dict[int, Path], World],
+    put_in_place: Callable[[Path], None],
+    clock: Any,
+) -> None:
+    """Two more of twelve mentors answer today, one after the other: the page is the same until tomorrow."""
+    put_in_place(template[0][6])
+    with app.extensions["viceversa.database"].writers.begin() as session:
+        wave = session.get_one(Wave, world.waves["South T2"])
+        release = session.scalars(select(Release).where(Release.wave_id == wave.id)).one()
+        session.execute(delete(PublishedGroup).where(PublishedGroup.release_id == release.id))
+        session.delete(release)
+        wave.closed_at, wave.closes_at = None, START + timedelta(days=3)
+
+    def look() -> bytes:
+        return without_token(desk.get(world.address("wave South T2")).data)
+
+    before = look()
+    assert b"about 50 %" in before
+    assert b"As of yesterday evening" in before
+    for number in (6, 7):
+        with app.extensions["viceversa.database"].writers.begin() as session:
+            (invitation,) = (
+                one
+                for one in session.scalars(
+                    select(Invitation).where(Invitation.wave_id == world.waves["South T2"])
+                )
+                if one.participant.contact.name == f"South mentor {number}"
+            )
+            responses.submit_response(
+                session,
+                invitation,
+                {"A1": AnswerValue(code=3)},
+                pseudonyms=Pseudonyms(LINK_KEY),
+                locale="en",
+                now=START,
+                folders=TOY_FOLDERS,
+            )
+        assert look() == before
+    clock.forward(days=1)
+    with app.extensions["viceversa.database"].writers.begin() as session:
+        user = session.scalars(select(User).where(User.name == "coordinator")).one()
+        desk.set_cookie(COOKIE, accounts.start_session(session, user, now=clock()))
+    assert b"about 70 %" in look()
+
+
 def test_results_do_not_exist_before_the_wave_is_closed(world: World, desk: FlaskClient) -> None:
     assert desk.get(world.address("wave East TC results")).status_code == 404
 
@@ -543,6 +593,31 @@ def test_table_sentence_and_chart_have_the_same_numbers(
     )
     assert rows["South"][-2:] == ["not shown", "–"]
     assert rows["East"] == ["this wave is not closed yet"]
+
+
+def test_a_raised_floor_is_named_beside_new_results_only(app: Flask, world: World, desk: FlaskClient) -> None:
+    """Results name the floor that was promised to those who answered, which the programme may have raised since."""
+    pages = ("/coordinate/desk/compare?scale=AA&role=mentor&wave=T2", world.address("wave South T2 results"))
+    with app.extensions["viceversa.database"].writers.begin() as session:
+        program = session.scalars(select(Program).where(Program.slug == "desk")).one()
+        programs.raise_floor(session, program, 7, now=START)
+    assert "Smallest group shown 7 people" in shown(desk.get("/coordinate/desk/").text)
+    for page in map(desk.get, pages):
+        assert "fewer than 5 people answered (10 for sensitive scales)" in shown(page.text)
+        assert "7 people" not in shown(page.text)
+
+    with app.extensions["viceversa.database"].writers.begin() as session:
+        wave = session.get_one(Wave, world.waves["South T2"])
+        release = session.scalars(select(Release).where(Release.wave_id == wave.id)).one()
+        session.execute(delete(PublishedGroup).where(PublishedGroup.release_id == release.id))
+        session.delete(release)
+        session.flush()
+        wave.floor = 7
+        releases.freeze_release(session, wave, now=START, folders=TOY_FOLDERS)
+
+    compared, results = (shown(desk.get(page).text) for page in pages)
+    assert "North : 5 people (10 for sensitive scales) South : 7 people (10 for sensitive scales)" in compared
+    assert "fewer than 7 people answered (10 for sensitive scales)" in results
 
 
 def test_nothing_is_said_to_be_caused(world: World, desk: FlaskClient) -> None:

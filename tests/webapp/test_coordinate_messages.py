@@ -11,7 +11,20 @@ from sqlalchemy.orm import Session
 
 from instruments.model import WaveKind
 from surveys import programs
-from surveys.models import AuditEvent, Cohort, Message, Pair, Talk, Wave, new_key
+from surveys.models import (
+    AuditEvent,
+    Cohort,
+    MediationOutcome,
+    MediationResult,
+    Message,
+    MessageKind,
+    MessageState,
+    Pair,
+    Program,
+    Talk,
+    Wave,
+    new_key,
+)
 
 DESK = "/coordinate/spring/"
 HOSTILE = "<img src=x onerror=alert(1)>"
@@ -115,6 +128,32 @@ class TestMessages:
 
         assert "Asked for not shown" in words
         assert "Resolved not shown" in words
+
+    def test_of_as_many_people_as_the_floor_mediations_are_counted(
+        self, desk: FlaskClient, write: Callable[[], Session], seeded, clock
+    ) -> None:
+        """The programme's floor is six; three of the six who asked say that it is resolved."""
+        results = ["resolved"] * 3 + ["partly"] * 2 + ["not"]
+        with write() as session:
+            program = session.scalars(select(Program)).one()
+            for number, result in enumerate(results):
+                person = programs.add_participant(
+                    session, program, role="mentor", name=f"P{number}", email=f"p{number}@x.org", now=clock()
+                )
+                message = Message(
+                    program_id=program.id, participant_id=person.id, kind=MessageKind.MEDIATION, body="", sent_at=clock(),
+                    state=MessageState.CLOSED,
+                )  # fmt: skip
+                session.add(message)
+                session.flush()
+                session.add(
+                    MediationOutcome(message_id=message.id, result=MediationResult(result), counted=True)
+                )
+
+        words = text_of(desk.get(f"{DESK}messages").text)
+
+        assert "Asked for 6" in words
+        assert "Resolved 50% of 6 told" in words
 
     @pytest.mark.parametrize("deep", ["messages", "talks"])
     def test_nobody_else_reads_them(

@@ -3,18 +3,17 @@
 A crawler follows every link, picture and choice of every form, and must have been at every address of the desk that can be looked at.
 Numbers from answers are written into `<data data-release="PLACE">`, where PLACE leads through the stored JSON; each is looked up
 there and compared, in value and as printed. Contrasts of two cohorts are worked out anew from the two places that they name, the rate of
-an open wave is counted anew. Whatever digit is left must stand in one of the sentences of `facts`, with the fact's own value. Letters of
-pictures are outlines, so the figures behind each are looked at where they are handed to the drawing.
+an open wave is counted anew, of the days before today. Whatever digit is left must stand in one of the sentences of `facts` that hold on
+this page, with the fact's own value: so much for what people wrote to the coordinator, and for themes as they were frozen. Letters of pictures
+are outlines, so the figures behind each are looked at where they are handed to the drawing.
 """
 
 import json
 import math
 import re
 import sqlite3
-import unicodedata
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from datetime import timedelta
+from dataclasses import dataclass, field, replace
 from html.parser import HTMLParser
 from itertools import product
 from pathlib import Path
@@ -25,20 +24,19 @@ import pytest
 import scipy.stats
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import select
 
 import scoring.plots
-from instruments.model import WaveKind
-from scoring.gates import minimum_for
-from surveys import programs
+from instruments.answers import AnswerValue
+from instruments.model import Role, WaveKind
+from surveys import invitations, mediation, messages, responses
 from surveys import waves as use_cases
-from surveys.models import Cohort, Contact, Program, Wave
-from tests.webapp.worlds import COOKIE, START, TOP, Seeds, make_world, put_in_place, seed, writing
-from webapp.coordinate import cohorts, comparison, figures, results
-from webapp.coordinate.waves import FIELDWORK
+from surveys.models import Wave
+from surveys.published_themes import PublishedTheme, PublishedThemes, themes_of
+from tests.webapp.facts import DAY, Facts, latin, read_facts
+from tests.webapp.worlds import COOKIE, HOW, START, TOP, Seeds, make_world, put_in_place, writing
+from tests.webapp.written import write_quietly
+from webapp.coordinate import cohorts, comparison, figures, results, themes
 from webapp.coordinate.words import KINDS
-from webapp.i18n import force_locale, format_date, format_datetime
-from webapp.i18n import gettext as _
 
 NUMBER = re.compile(r"[-+\N{MINUS SIGN}]?\d+(?:[.,\u066b]\d+)*")
 SEEN_BY_READERS = ("alt", "aria-label", "title", "placeholder", "content", "label")
@@ -100,13 +98,6 @@ class Page(HTMLParser):
             self.text.append(data)
 
 
-def latin(text: str) -> str:
-    """A text with Latin digits, one kind of blanks, and without marks of direction."""
-    plain = "".join(str(unicodedata.digit(sign)) if sign.isdigit() else sign for sign in text)
-    plain = "".join(sign for sign in plain if unicodedata.category(sign) != "Cf")
-    return " ".join(plain.split())
-
-
 def read_number(text: str) -> float:
     """The one number in a text."""
     (found,) = NUMBER.findall(text)
@@ -114,51 +105,6 @@ def read_number(text: str) -> float:
 
 
 # --- what may stand on a page ----------------------------------------------------------------------------------------
-
-
-def facts(session: Any, locale: str) -> list[str]:
-    """Sentences with numbers that no answer touches, longest first, each with the value that it has here.
-
-    They are the questionnaire, the rules, the calendar, and what the coordinator has put in: names, pairs and links.
-    """
-    program = session.scalars(select(Program).where(Program.slug == "desk")).one()
-    floor, people = program.floor, session.scalars(select(Contact.name))
-    cohorts_ = session.scalars(select(Cohort).where(Cohort.program_id == program.id)).all()
-    waves_ = session.scalars(select(Wave)).all()
-    found = [
-        f"Smallest group shown {floor} people", f"Smallest group shown {locale}:{floor} people",
-        "for sensitive scales the smallest group is 10.", f"fewer than {floor} people answered ({max(floor, 10)} for",
-        "its 95 % interval", "is the 95 % interval", "In groups of fewer than 10 people the interval rests", f"only from {minimum_for('cohort_contrast')} pairs in each",
-        f"results need at least {floor} pairs in each", f"Only groups of at least {floor} people from as many pairs",
-        "In steps of 10 %", f"fewer than 10 people were asked, or fewer than {floor} have answered",
-        "10 days are usual", "up to 1 megabyte", "Version 0.1.0", "version 0.1.0", "toy 0.1.0", f"{len(cohorts_)} cohorts",
-        "up to 200 characters",
-    ]  # fmt: skip
-    found += people
-    for cohort in cohorts_:
-        n_pairs = programs.count_pairs(session, cohort)
-        found += [f"{n_pairs} pair", f"Pairs {n_pairs}", f"Pairs {locale}:{n_pairs}"]
-    for n_links in {2 * programs.count_pairs(session, cohort) for cohort in cohorts_}:
-        found.append(f"Personal links {n_links}")
-    with force_locale(locale):
-        found += [_(text) for words in KINDS.values() for text in (words.when, words.purpose)]
-        found += [f"at most {words.minutes} minute" for words in KINDS.values()]
-        for cohort in cohorts_:
-            found += [format_date(day) for day in (cohort.starts_on, cohort.ends_on) if day]
-        for wave in waves_:
-            found += [
-                format_datetime(moment)
-                for moment in (wave.opens_at, wave.closes_at, wave.closed_at)
-                if moment
-            ]
-            found += [format_date((wave.opens_at + timedelta(days=5)).date())]
-        found.append(format_date(START))
-        # What the form for a new wave proposes.
-        opens = (START + timedelta(days=1)).replace(hour=8, minute=0)
-        found += [f"{moment:%Y-%m-%dT%H:%M}" for moment in (opens, opens + FIELDWORK)]
-    # The ends of a scale belong to its name, and the picture says them too.
-    found += ["on a scale from 1 to 5"]
-    return sorted({latin(text) for text in found}, key=len, reverse=True)
 
 
 def strange_numbers(text: str, known: list[str]) -> list[str]:
@@ -234,7 +180,8 @@ def open_ledger(path: Path) -> Ledger:
         sent = {
             (wave, role): n
             for wave, role, n in connection.execute(
-                "SELECT wave_id, role, count(*) FROM confidential_response WHERE state = 'submitted' GROUP BY 1, 2"
+                "SELECT wave_id, role, count(*) FROM confidential_response WHERE state = 'submitted' AND submitted_on < ? GROUP BY 1, 2",
+                (START.date().isoformat(),),
             )
         }
     return Ledger(bodies, {(wave, role): (sent.get((wave, role), 0), n) for wave, role, n in asked})
@@ -251,7 +198,7 @@ class Crawl:
     client: FlaskClient
     locale: str
     ledger: Ledger
-    known: list[str]
+    facts: Facts
     drawn: list[scoring.plots.IntervalRow]
     problems: list[str] = field(default_factory=list)
     endpoints: set[str] = field(default_factory=set)
@@ -272,21 +219,20 @@ class Crawl:
     def visit(self, address: str) -> Iterator[str]:
         """Check a page and return where it leads."""
         endpoint, values = self.app.url_map.bind("localhost").match(urlsplit(address).path)
+        known = self.facts.on(endpoint, values)
         self.endpoints.add(endpoint)
         self.drawn.clear()
         answer = self.client.get(address, headers={"Accept-Language": self.locale})
         assert answer.status_code == 200, address
         if answer.mimetype == "image/svg+xml":
-            self.check_picture(address, answer.text)
+            self.check_picture(address, answer.text, known)
             return
         if answer.mimetype != "text/html":
-            self.problems += [f"{address}: {strange}" for strange in strange_numbers(answer.text, self.known)]
+            self.problems += [f"{address}: {strange}" for strange in strange_numbers(answer.text, known)]
             return
         page = Page(answer.text)
         assert page.language == self.locale
-        self.problems += [
-            f"{address}: {strange}" for strange in strange_numbers(" ".join(page.text), self.known)
-        ]
+        self.problems += [f"{address}: {strange}" for strange in strange_numbers(" ".join(page.text), known)]
         for mark, text in page.marked:
             self.n_marked += 1
             problem = self.ledger.problem_with(mark, text, values.get("wave_id", ""))
@@ -300,12 +246,12 @@ class Crawl:
             for chosen in product(*choices.values()):
                 yield f"{urljoin(address, action)}?{urlencode(dict(zip(choices, chosen, strict=True)))}"
 
-    def check_picture(self, address: str, svg: str) -> None:
+    def check_picture(self, address: str, svg: str, known: list[str]) -> None:
         """Compare the rows that were drawn with the stored cells of the cohorts, and read the few words of the picture itself."""
         self.n_pictures += 1
         assert "<text" not in svg
         words = " ".join(re.findall(r"<(?:title|dc:title|dc:description|desc)>([^<]*)<", svg))
-        self.problems += [f"{address}: {strange}" for strange in strange_numbers(words, self.known)]
+        self.problems += [f"{address}: {strange}" for strange in strange_numbers(words, known)]
         stored = [
             cell
             for key, body in self.ledger.bodies.items()
@@ -329,14 +275,11 @@ class Crawl:
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> tuple[Path, Seeds]:
+def world(tmp_path_factory: pytest.TempPathFactory, seeded_desk: tuple[Path, Seeds]) -> tuple[Path, Seeds]:
     """Released, open and planned waves; four mentors have answered the open ones, and one cohort has no pairs."""
-    folder = tmp_path_factory.mktemp("numbers")
-    base = folder / "base.db"
-    base.write_bytes(sqlite_template.read_bytes())
-    with writing(base) as session:
-        seeds = seed(session)
-    return make_world(base, seeds, folder / "world.db", 4, TOP), seeds
+    base, seeds = seeded_desk
+    path = make_world(base, seeds, tmp_path_factory.mktemp("numbers") / "world.db", 4, TOP)
+    return write_quietly(path, seeds), seeds
 
 
 @pytest.fixture
@@ -356,9 +299,9 @@ def crawl(app: Flask, world: tuple[Path, Seeds], monkeypatch: pytest.MonkeyPatch
         put_in_place(app, path)
         client = app.test_client()
         client.set_cookie(COOKIE, seeds.users["coordinator"])
-        with app.app_context(), app.extensions["viceversa.database"].readers() as session:
-            known = facts(session, locale)
-        return Crawl(app, client, locale, open_ledger(path), known, drawn)
+        with app.test_request_context():
+            facts = read_facts(path, locale)
+        return Crawl(app, client, locale, open_ledger(path), facts, drawn)
 
     return prepare
 
@@ -407,6 +350,92 @@ def test_a_number_in_a_known_sentence_is_found_when_it_is_not_the_fact(
     assert "at least 4 people" in problem
 
 
+def planted(page: object, name: str, plant: Callable[[Any], Any]) -> Callable[..., Any]:
+    """A function of a module with its result changed."""
+    honest = getattr(page, name)
+    return lambda *args, **options: plant(honest(*args, **options))
+
+
+MESSAGES = "/coordinate/desk/messages"
+
+
+def test_a_number_planted_on_the_messages_page_is_found(
+    crawl: Callable[..., Crawl], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert untraced(crawl(), MESSAGES) == []
+    # All nine who have told how a mediation ended, not the five who are counted.
+    plant = planted(mediation, "report_mediations", lambda report: replace(report, n_rated=9))
+    with monkeypatch.context() as patch:
+        patch.setattr(mediation, "report_mediations", plant)
+        (problem,) = untraced(crawl(), MESSAGES)
+    assert "of 9 told" in problem
+    # The share of all nine, of whom seven say that it is resolved.
+    plant = planted(mediation, "report_mediations", lambda report: replace(report, percent_resolved=78))
+    with monkeypatch.context() as patch:
+        patch.setattr(mediation, "report_mediations", plant)
+        (problem,) = untraced(crawl(), MESSAGES)
+    assert "Resolved 78%" in problem
+    # Another day, words that nobody wrote, and one message fewer than there are.
+    for change, n_problems in (({"sent_on": START.date()}, 2), ({"text": "2 of 3 have answered"}, 2)):
+        first = planted(
+            messages, "list_messages", lambda lines, change=change: [replace(lines[0], **change), *lines[1:]]
+        )
+        with monkeypatch.context() as patch:
+            patch.setattr(messages, "list_messages", first)
+            assert len(untraced(crawl(), MESSAGES)) == n_problems
+    monkeypatch.setattr(
+        messages, "list_messages", planted(messages, "list_messages", lambda lines: lines[1:])
+    )
+    (problem,) = untraced(crawl(), MESSAGES)
+    assert "Done 9" in problem
+
+
+def test_a_number_planted_on_the_themes_page_is_found(
+    world: tuple[Path, Seeds], crawl: Callable[..., Crawl], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    published, drafted = (world[1].wave_page(name, "themes") for name in ("North T2", "Seven T2"))
+    walk = crawl()
+    assert untraced(walk, published, drafted) == []
+    # There is something to find: the frozen texts have numbers.
+    assert "About 11 of our meetings" in walk.client.get(published).text
+    counted = PublishedTheme("en", "31 secrets", "Said by 4.", ())
+    add = planted(
+        themes, "themes_of", lambda _found: {"R1": PublishedThemes(START.date() - 6 * DAY, (counted,))}
+    )
+    with monkeypatch.context() as patch:
+        patch.setattr(themes, "themes_of", add)
+        for page in (published, drafted):
+            problems = " ".join(untraced(crawl(), page))
+            assert "31 secrets" in problems
+            assert "Said by 4." in problems
+    # What was published of one wave is no fact of another.
+    with writing(world[0]) as session:
+        mine = themes_of(session, session.get_one(Wave, world[1].waves["North T2"]))
+    monkeypatch.setattr(themes, "themes_of", lambda *_args: mine)
+    assert untraced(crawl(), published) == []
+    assert len(untraced(crawl(), drafted)) >= 4
+
+
+def test_answers_of_today_in_a_rate_are_found(
+    app: Flask, world: tuple[Path, Seeds], crawl: Callable[..., Crawl], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Four of twelve mentors answered yesterday, four more today: nothing may be told of them yet."""
+    seeds, walk = world[1], crawl()
+    page = seeds.wave_page("Wide T2")
+    with app.extensions["viceversa.database"].writers.begin() as session:
+        for number in range(4, 8):
+            token = seeds.links["Wide", Role.MENTOR, number]
+            invitation = invitations.find_invitation(session, token, now=START)
+            responses.submit_response(session, invitation, {"A1": AnswerValue(code=3)}, now=START, **HOW)
+    assert untraced(walk, page) == []
+    honest = use_cases.response_rates
+    monkeypatch.setattr(
+        use_cases, "response_rates", lambda session, wave, now: honest(session, wave, now=now + DAY)
+    )
+    (problem,) = untraced(walk, page)
+    assert "about 70 %" in problem
+
+
 @pytest.mark.parametrize("place", ["results", "compare"])
 def test_a_figure_that_is_not_the_stored_one_is_found(
     world: tuple[Path, Seeds], crawl: Callable[..., Crawl], monkeypatch: pytest.MonkeyPatch, place: str
@@ -451,7 +480,7 @@ def test_a_picture_of_other_figures_is_found(
 
 
 def test_the_facts_hold_no_number_of_answers(crawl: Callable[..., Crawl], world: tuple[Path, Seeds]) -> None:
-    known = crawl().known
+    known = crawl().facts.all
     for sentence in (
         "4 people answered.",
         "7 people",

@@ -1,13 +1,16 @@
 """Worlds that differ only in a cell below the floor cannot be told apart by anything that a coordinator tries.
 
 In each world so many mentors of three cohorts have answered an open wave: nobody, one, two, three or four, and four who answered in the
-opposite way. The same attack is carried out in all of them: every address and variant of it, every form, before and after the
+opposite way. Except in the first world nine mentees have written comments, one partner wishes to go on, four people have decided to continue
+after their trial, and four have told how a mediation ended. The same attack is carried out in all of them: every address and variant of it, every form, before and after the
 waves are closed. What comes back must be the same byte for byte, status and headers included, and so must the statements that the
 database was asked, by number and text, which stand for the time a request takes. In the control five have answered.
 """
 
 import csv
+import functools
 import io
+import random
 import re
 import threading
 import zipfile
@@ -19,11 +22,24 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import event, select
+from sqlalchemy import event, func, select
 
 from instruments.model import Role
-from surveys import programs, withdrawal
-from surveys.models import Invitation, Pair, Participant, Wave
+from scoring import disclosure
+from scoring.disclosure import ALL_RULES, Rule, decide_release
+from surveys import invitations, messages, programs, responses, trial, withdrawal
+from surveys.models import (
+    Comment,
+    ExtensionWish,
+    Invitation,
+    MediationOutcome,
+    Pair,
+    Participant,
+    TrialDecision,
+    Wave,
+    WaveThemes,
+)
+from surveys.published_themes import digest_of
 from tests.webapp.worlds import (
     BOTTOM,
     COOKIE,
@@ -33,9 +49,8 @@ from tests.webapp.worlds import (
     Seeds,
     make_world,
     put_in_place,
-    seed,
-    writing,
 )
+from tests.webapp.written import THEME, write_quietly
 
 WORLDS = {"0": (0, TOP), "1": (1, TOP), "2": (2, BOTTOM), "3": (3, TOP), "4": (4, TOP), "4 low": (4, BOTTOM)}
 CONTROL = {"5": (5, TOP)}
@@ -53,23 +68,26 @@ class Reply:
 
 
 @pytest.fixture(scope="module")
-def worlds(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> tuple[dict[str, Path], Seeds]:
+def worlds(
+    tmp_path_factory: pytest.TempPathFactory, seeded_desk: tuple[Path, Seeds]
+) -> tuple[dict[str, Path], Seeds]:
     """The files of all worlds, and their common keys."""
-    folder = tmp_path_factory.mktemp("worlds")
-    base = folder / "base.db"
-    base.write_bytes(sqlite_template.read_bytes())
-    with writing(base) as session:
-        seeds = seed(session)
+    folder, (base, seeds) = tmp_path_factory.mktemp("worlds"), seeded_desk
     paths = {
         name: make_world(base, seeds, folder / f"{place}.db", *few)
         for place, (name, few) in enumerate({**WORLDS, **CONTROL}.items())
     }
+    for name in paths.keys() - {"0"}:
+        write_quietly(paths[name], seeds)
     return paths, seeds
 
 
 @pytest.fixture
-def attacker(app: Flask, worlds: tuple[dict[str, Path], Seeds]) -> Callable[..., "Attacker"]:
-    """Puts a world under the app and signs the coordinator, or another user, in."""
+def attacker(
+    app: Flask, worlds: tuple[dict[str, Path], Seeds], monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., "Attacker"]:
+    """Puts a world under the app, with the same lots in each, and signs the coordinator, or another user, in."""
+    monkeypatch.setattr(trial.secrets, "SystemRandom", lambda: random.Random(1))
     app.config["WTF_CSRF_ENABLED"] = False
     paths, seeds = worlds
 
@@ -138,6 +156,7 @@ DISGUISES: dict[str, dict[str, str]] = {
     "language": {"Accept-Language": "ur, ar;q=0.9"},
 }
 MENTORS = "/coordinate/desk/compare?scale=AA&role=mentor&wave=T2"
+LETTERS, TALKS = "/coordinate/desk/messages", "/coordinate/desk/talks"
 QUERIES = (
     "", "?scale=AA", "?role=mentor", "?wave=T2", "?wave=T0", "?wave=T2&wave=TC", "?role=mentor&role=mentee", "?scale=BB&role=mentor&wave=TC",
     "?scale=AA&role=mentee&wave=T2", "?scale=AA&role=mentor&wave=TC", "?cohort=Tiny", "?floor=1", "?n=1", "?page=99999&per_page=1000000",
@@ -146,16 +165,19 @@ QUERIES = (
 
 
 def look_around(attacker: Attacker) -> None:
-    """Every page and picture there is, in every variant of its address and of the request."""
+    """Every page and picture there is, in every variant of its address."""
     seeds = attacker.seeds
     pages = [
         "/coordinate/", "/coordinate/roster-example.csv", "/coordinate/desk/", "/coordinate/desk/cohorts/new", "/coordinate/desk/compare",
         MENTORS, "/coordinate/other/", "/coordinate/nowhere/", "/research/desk/", "/research/desk/reliability",
     ]  # fmt: skip
     for name in seeds.cohorts:
-        pages += [seeds.cohort_page(name, rest) for rest in ("", "roster", "waves/new")]
+        pages += [seeds.cohort_page(name, rest) for rest in ("", "roster", "waves/new", "pairs/new")]
     for name in seeds.waves:
-        pages += [seeds.wave_page(name, rest) for rest in ("", "close", "links", "results")]
+        pages += [seeds.wave_page(name, rest) for rest in ("", "close", "links", "results", "themes")]
+    for name in ("messages", "talks", "themes", "pairs", "mediations", "extensions", "refusals"):
+        pages += [f"/coordinate/desk/{name}", f"/coordinate/other/{name}"]
+    pages += [f"{LETTERS}{query}" for query in ("?done=moved", "?state=open", "?kind=trial_end", "?lang=ur")]
     for name in ("Tiny T2", "Wide T2"):
         pages += [
             seeds.wave_page(name, rest)
@@ -176,11 +198,19 @@ def look_around(attacker: Attacker) -> None:
     ]
     for page in pages:
         attacker.try_it(page)
+
+
+def ask_otherwise(attacker: Attacker) -> None:
+    """Ask for the most telling pages in disguise, and by other methods than a browser."""
+    seeds = attacker.seeds
     for page in (
         seeds.wave_page("Tiny T2"),
         seeds.wave_page("Wide T2"),
         seeds.wave_page("Tiny T2", "results"),
         MENTORS,
+        LETTERS,
+        TALKS,
+        seeds.wave_page("Wide T2", "themes"),
     ):
         for disguise, headers in DISGUISES.items():
             attacker.try_it(page, note=disguise, headers=headers)
@@ -199,6 +229,61 @@ def use_links(attacker: Attacker) -> None:
             attacker.try_it(link + rest)
         for guess in range(7):
             attacker.try_it(f"{link}/elsewhere", "POST", f"guess {guess}", data={"code": "1234 5678"})
+
+
+def use_links_to_write(attacker: Attacker) -> None:
+    """Open what is written through a link besides answers: of whoever wishes to go on, of the partner, and of who decided or not."""
+    told = ("", "/write", "/decision", "/extension", "/my-data", "/my-data/messages")
+    for cohort, role, number in (
+        ("Last", Role.MENTOR, 1),
+        ("Last", Role.MENTEE, 1),
+        ("Last", Role.MENTEE, 0),
+        ("Trial", Role.MENTOR, 0),
+        ("Trial", Role.MENTEE, 0),
+        ("Wide", Role.MENTEE, 0),
+        ("North", Role.MENTOR, 5),
+    ):
+        link = f"/s/{attacker.seeds.links[cohort, role, number]}"
+        for rest in told:
+            attacker.try_it(link + rest)
+        attacker.try_it(f"{link}/extension", "POST", "maybe", data={"wish": "maybe"})
+        attacker.try_it(f"{link}/decision", "POST", "undecided", data={"choice": "perhaps"})
+        attacker.try_it(f"{link}/mediation", "POST", "well", data={"result": "well"})
+    # Of the wish, only a yes of the partner would tell, and that is told to both. A no tells nothing.
+    partner = f"/s/{attacker.seeds.links['Last', Role.MENTEE, 1]}"
+    attacker.try_it(f"{partner}/extension", "POST", "no", data={"wish": "no"})
+    attacker.try_it(f"{partner}/extension")
+
+
+def see_to_what_was_written(attacker: Attacker) -> None:
+    """Move every message, hold every talk, draw up every list, end pairs and match people anew, in right and wrong ways."""
+    seeds = attacker.seeds
+    letters, talks = attacker.client.get(LETTERS).text, attacker.client.get(TALKS).text
+    moves = re.findall(r'action="([^"]+/move)"', letters)
+    for target in moves:
+        for state in ("in_progress", "closed", "open", "read"):
+            attacker.try_it(target, "POST", state, data={"state": state})
+    for target in re.findall(r'action="([^"]+/held)"', talks):
+        attacker.try_it(target, "POST", "held")
+    for bad in ("0" * 32, "%00", seeds.cohorts["Tiny"]):
+        attacker.try_it(f"{LETTERS}/{bad}/move", "POST", data={"state": "closed"})
+        attacker.try_it(f"{TALKS}/{bad}/held", "POST")
+    for name in ("Trial TC", "Tiny TC", "Tiny T2", "Last T3a"):
+        attacker.try_it(seeds.wave_page(name, "talks"), "POST", "drawn")
+    ends = re.findall(r'href="([^"]+/end)"', attacker.client.get(seeds.cohort_page("Fresh")).text)
+    for target in (*ends[:2], seeds.cohort_page("Wide", f"pairs/{ends[0].split('/')[-2]}/end")):
+        for day in (None, "2026-03-09", "2026-02-30", "2026-03-02", "2026-03-02"):
+            attacker.try_it(
+                target, "POST" if day else "GET", day or "", data={"ended_on": day} if day else None
+            )
+    page = attacker.client.get(seeds.cohort_page("Fresh", "pairs/new")).text
+    mentors, mentees = (
+        re.findall(r'<option value="([0-9a-f]{32})"', part) for part in page.split("<select")[1:3]
+    )
+    for mentor, mentee in ((mentors[0], mentees[1]), (mentors[0], mentees[1]), (mentors[0], "0" * 32)):
+        form = {"mentor": mentor, "mentee": mentee, "started_on": "2026-03-02", "reporting_line": "none"}
+        attacker.try_it(seeds.cohort_page("Fresh", "pairs/new"), "POST", "anew", data=form)
+    attacker.try_it(seeds.wave_page("Fresh T2", "links/issue"), "POST", "to new pairs")
 
 
 def press_buttons(attacker: Attacker) -> None:
@@ -234,21 +319,27 @@ def press_buttons(attacker: Attacker) -> None:
 
 def close_waves(attacker: Attacker) -> None:
     """Close both waves, each twice, and freeze what was frozen before once more."""
-    for name in ("Tiny T2", "Wide T2", "Fresh T2", "Tiny T2", "Wide T2", "Seven T2"):
+    for name in ("Tiny T2", "Wide T2", "Fresh T2", "Trial TC", "Tiny T2", "Wide T2", "Seven T2"):
         attacker.try_it(attacker.seeds.wave_page(name, "close"), "POST")
         attacker.try_it(attacker.seeds.wave_page(name, "links/issue"), "POST", "closed")
         attacker.try_it(attacker.seeds.wave_page(name, "open"), "POST", "closed")
+    attacker.try_it(attacker.seeds.wave_page("Trial TC", "talks"), "POST", "drawn")
 
 
 def whole_attack(attacker: Attacker) -> dict[str, Reply]:
     """The attack from the open wave to its results."""
     look_around(attacker)
+    ask_otherwise(attacker)
     use_links(attacker)
+    use_links_to_write(attacker)
     press_buttons(attacker)
+    see_to_what_was_written(attacker)
     look_around(attacker)
     close_waves(attacker)
     look_around(attacker)
+    ask_otherwise(attacker)
     use_links(attacker)
+    use_links_to_write(attacker)
     return attacker.seen
 
 
@@ -270,7 +361,8 @@ def seen() -> dict[str, dict[str, Reply]]:
 
 
 @pytest.mark.parametrize(
-    "world", ["1", "4", "4 low", *(pytest.param(name, marks=pytest.mark.privacy) for name in "23")]
+    "world",
+    ["1", "4", *(pytest.param(name, marks=pytest.mark.privacy) for name in ("2", "3", "4 low"))],
 )
 def test_nothing_tells_a_cell_below_the_floor_from_an_empty_one(
     attacker: Callable[..., Attacker], seen: dict[str, dict[str, Reply]], world: str
@@ -293,7 +385,7 @@ def test_the_attack_reaches_what_it_should_and_sees_five_people(
     replies = list(nobody.values())
 
     # Control: with five people the results, the comparison and its picture differ, and the rate of an open wave of twelve.
-    parts = ("Tiny T2", "Wide T2")
+    parts = ("Tiny T2", "Wide T2", "Trial TC")
     keys = {name: attacker("0").seeds.waves[name] for name in parts}
     for expected in (
         f"{keys['Tiny T2']}/results",
@@ -305,6 +397,21 @@ def test_the_attack_reaches_what_it_should_and_sees_five_people(
     first_look = [one for one in told if int(one[:3]) < 120 and one.endswith("body")]
     assert any(f"{keys['Wide T2']}/ " in one for one in first_look)
     assert not any(f"{keys['Tiny T2']}/ " in one for one in first_look)
+    # What people wrote can be seen to, and each of these is possible once.
+    for place, note, first, later in (
+        ("/move", "closed", 303, 303),
+        ("/move", "read", 400, 400),
+        ("/held", "held", 303, 303),
+        ("/end", "2026-03-02", 303, 404),
+        ("/end", "2026-03-09", 400, 404),
+        ("/pairs/new", "anew", 303, 400),
+        (f"{keys['Trial TC']}/talks", "drawn", 400, 303),
+        ("/extension", "no", 200, 200),
+    ):
+        tried = [
+            reply.status for name, reply in nobody.items() if re.search(rf"POST \S*{place} {note}$", name)
+        ]
+        assert (tried[0], tried[-1]) == (first, later), (place, note, tried)
     # Most of what is tried is answered, and nothing of it breaks.
     statuses = [reply.status for reply in replies]
     assert {200, 303, 400, 404, 405} <= set(statuses)
@@ -317,6 +424,61 @@ def test_the_attack_reaches_what_it_should_and_sees_five_people(
         headers = dict(reply.headers)
         assert "no-store" in headers.get("Cache-Control", "")
         assert not {"ETag", "Last-Modified", "Accept-Ranges"} & set(headers)
+
+
+@pytest.mark.parametrize("what", ["a yes of both", "a fifth rating", "a published theme"])
+def test_what_may_be_told_is_told_and_differs(
+    app: Flask, attacker: Callable[..., Attacker], what: str
+) -> None:
+    """The control: one thing more, and what was written quietly comes to light, or what was published does."""
+
+    def publish(session: Any) -> None:
+        body = {"rules": "1", "themes": [THEME]}
+        place = {"wave_id": seeds.waves["Wide T2"], "item_id": "R1", "published_on": START.date()}
+        session.add(WaveThemes(**place, body=body, digest=digest_of(body)))
+
+    found = []
+    for world in ("0", "4"):
+        one = attacker(world)
+        seeds = one.seeds
+        pages = [LETTERS, seeds.wave_page("Wide T2", "themes")]
+        before = [one.try_it(page) for page in pages]
+        if what == "a yes of both":
+            partner = f"/s/{seeds.links['Last', Role.MENTEE, 1]}/extension"
+            assert one.try_it(partner, "POST", data={"wish": "yes"}).status == 200
+        elif what == "a fifth rating":
+            fifth = f"/s/{seeds.links['North', Role.MENTOR, 9]}/mediation"
+            assert one.try_it(fifth, "POST", data={"result": "resolved"}).status == 200
+        elif world == "4":
+            change(app, publish)
+        found.append((before, [one.try_it(page) for page in pages]))
+    assert found[0][0] == found[1][0]
+    told = [one == other for one, other in zip(found[0][1], found[1][1], strict=True)]
+    assert told == ([True, False] if what == "a published theme" else [False, True])
+
+
+@pytest.mark.parametrize("by", ["body", "statements"])
+@pytest.mark.parametrize("kept", [Comment, ExtensionWish, MediationOutcome, TrialDecision])
+def test_a_page_that_counts_what_was_written_quietly_is_found(
+    attacker: Callable[..., Attacker], monkeypatch: pytest.MonkeyPatch, kept: type, by: str
+) -> None:
+    """The control: a number that stands on a page, or a query more that is asked where there are more rows than at first."""
+    honest = messages.count_open
+
+    def count(session: Any, program: Any) -> int:
+        n_rows = session.scalar(select(func.count()).select_from(kept))
+        return int(n_rows) if by == "body" else sum(honest(session, program) for _ in range(n_rows + 1)) % 2
+
+    found = []
+    for world in ("0", "4"):
+        one = attacker(world)
+        with monkeypatch.context() as patch:
+            one.try_it("/coordinate/desk/")
+            patch.setattr(messages, "count_open", count)
+            one.try_it("/coordinate/desk/")
+        found.append(one.seen)
+    assert differences(*found)[-1].endswith(by)
+    assert all(one.startswith("001 ") for one in differences(*found))
 
 
 # --- single attacks that need a world of their own ------------------------------------------------------------------
@@ -414,6 +576,38 @@ def test_deleting_the_pairs_of_an_open_wave_leaves_its_answers_and_shows_no_more
         one.try_it(seeds.wave_page("Tiny T2", "results"))
         found.append(one.seen)
     assert differences(*found) == []
+
+
+@pytest.mark.parametrize("hole", [True, False])
+def test_a_refusal_of_the_mentees_results_tells_nothing_of_the_mentors(
+    app: Flask, attacker: Callable[..., Attacker], monkeypatch: pytest.MonkeyPatch, hole: bool
+) -> None:
+    """One mentee has taken back what she answered; with a hole in the rules the auditor blocks the release because of her."""
+
+    def take_back(session: Any) -> None:
+        invitation = invitations.find_invitation(session, seeds.links["Wide", Role.MENTEE, 11], now=START)
+        responses.withdraw_response(session, invitation, pseudonyms=HOW["pseudonyms"], now=START)
+
+    if hole:
+        kept = functools.partial(decide_release, rules=ALL_RULES - {Rule.DROPOUT})
+        monkeypatch.setattr(disclosure, "decide_release", kept)
+    found = []
+    for world in ("0", "4", "4 low"):
+        one = attacker(world)
+        seeds = one.seeds
+        change(app, take_back)
+        address = seeds.wave_page("Wide T2", "close")
+        one.try_it(address, "POST", "unasked", data={"withhold": "level:mentor:AA"})
+        one.try_it(address, "POST", "refused")
+        for withheld in ("level:mentor:AA", "change:mentor:AA", "level:mentor:ZZ", "level:mentee:AA"):
+            one.try_it(address, "POST", withheld, data={"withhold": withheld})
+        for page in ("", "close", "results", "themes"):
+            one.try_it(seeds.wave_page("Wide T2", page))
+        one.try_it(MENTORS)
+        found.append(one.seen)
+    assert differences(found[0], found[1]) == differences(found[0], found[2]) == []
+    statuses = [reply.status for reply in found[0].values()]
+    assert statuses[1:6] == ([409, 409, 409, 400, 303] if hole else [303, 400, 400, 400, 400])
 
 
 def test_who_has_left_the_surveys_is_not_told_by_the_button_for_a_new_link(

@@ -29,8 +29,6 @@ from tests.webapp.worlds import (
     Seeds,
     make_world,
     put_in_place,
-    seed,
-    writing,
 )
 from webapp.cli import main
 from webapp.errors import SENTENCES
@@ -39,14 +37,11 @@ LEVEL = "The mean of “Ease with the partner”, Mentors (junior), at “Mid-pr
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> tuple[Path, Seeds]:
+def world(tmp_path_factory: pytest.TempPathFactory, seeded_desk: tuple[Path, Seeds]) -> tuple[Path, Seeds]:
     """Eleven of twelve mentors of Wide have answered the open wave."""
-    folder = tmp_path_factory.mktemp("refused")
-    base = folder / "base.db"
-    base.write_bytes(sqlite_template.read_bytes())
-    with writing(base) as session:
-        seeds = seed(session)
-    return make_world(base, seeds, folder / "world.db", 11, TOP, cohorts=("Wide",)), seeds
+    base, seeds = seeded_desk
+    path = tmp_path_factory.mktemp("refused") / "world.db"
+    return make_world(base, seeds, path, 11, TOP, cohorts=("Wide",)), seeds
 
 
 @pytest.fixture

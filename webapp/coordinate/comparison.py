@@ -14,6 +14,7 @@ from surveys import releases
 from surveys.models import Program
 from surveys.releases import CohortComparison, CohortContrast, CohortRow, ReleaseView
 from webapp.coordinate.figures import (
+    PromisedFloor,
     ShownCell,
     choose_locale_of,
     count_digits,
@@ -21,6 +22,7 @@ from webapp.coordinate.figures import (
     format_signed,
     keep_together,
     place_of,
+    promised_floors,
     show_change,
     show_level,
 )
@@ -95,6 +97,7 @@ class Comparison:
     rows: tuple[ComparedRow, ...]
     contrasts: tuple[ContrastRow, ...]
     sentences: tuple[Markup, ...]
+    floors: list[PromisedFloor]
     by_reference: bool
     alt: str
 
@@ -139,7 +142,8 @@ def compare(
     found = releases.compare_cohorts(session, program, choice.scale.id, choice.role, to_wave=choice.wave)
     has_change = any(row.change is not None for row in found.rows)
     names = {row.cohort_id: row.cohort_name for row in found.rows}
-    waves = {view.cohort_id: view.wave_id for view in menu.views if view.wave == choice.wave}
+    views = [view for view in menu.views if view.wave == choice.wave]
+    waves = {view.cohort_id: view.wave_id for view in views}
     places = {
         row.cohort_id: place_of(waves.get(row.cohort_id, ""), choice.role.value, choice.scale.id)
         for row in found.rows
@@ -168,6 +172,7 @@ def compare(
         rows=rows,
         contrasts=tuple(_show_contrast(contrast, names, places) for contrast in found.contrasts),
         sentences=tuple(_say_change(row, places[row.cohort_id]) for row in found.rows) if has_change else (),
+        floors=promised_floors(views, names),
         by_reference=any(cell.by_reference for row in rows for cell in (row.level, row.change) if cell),
         alt=alt % {"scale": title, "role": role, "wave": wave},
     )

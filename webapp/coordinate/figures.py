@@ -3,12 +3,14 @@
 Every number on a page that answers led to is written by `figure`, together with the place in the stored release from which it comes.
 """
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from markupsafe import Markup
 
 from instruments.model import Instrument
-from surveys.releases import ChangeCell, LevelCell
+from scoring.disclosure import SENSITIVE_FLOOR
+from surveys.releases import ChangeCell, LevelCell, ReleaseView
 from webapp.coordinate.words import NOT_SHOWN
 from webapp.i18n import format_number, get_locale, text_direction
 from webapp.i18n import gettext as _
@@ -49,6 +51,30 @@ class ShownCell:
 def figure(text: str, value: float | None, source: str) -> Markup:
     """Return a published number that says where it comes from, for whoever checks a page against the stored releases."""
     return Markup('<data value="{}" data-release="{}">{}</data>').format(value, source, text)
+
+
+@dataclass(frozen=True)
+class PromisedFloor:
+    """The smallest group under which figures were released, the same for sensitive scales, and the cohorts of which it is true."""
+
+    people: Markup
+    sensitive: int
+    cohorts: tuple[str, ...] = ()
+
+
+def promised_floors(views: Iterable[ReleaseView], names: Mapping[str, str]) -> list[PromisedFloor]:
+    """Return the floors frozen in these releases, each once, the lowest first; the programme's own may have been raised since."""
+    found: dict[int, list[ReleaseView]] = {}
+    for view in views:
+        found.setdefault(view.floor, []).append(view)
+    return [
+        PromisedFloor(
+            figure(format_number(floor), floor, f"{under[0].wave_id}/floor"),
+            max(floor, SENSITIVE_FLOOR),
+            tuple(names.get(view.cohort_id, "") for view in under),
+        )
+        for floor, under in sorted(found.items())
+    ]
 
 
 def place_of(wave_id: str, role: str, scale_id: str) -> str:

@@ -19,6 +19,7 @@ from webapp.coordinate.figures import (
     figure,
     format_signed,
     place_of,
+    promised_floors,
     show_change,
     show_level,
 )
@@ -85,6 +86,7 @@ def show_results(slug: str, wave_id: str) -> str:
         release=release,
         instrument=instrument,
         instrument_locale=choose_locale_of(instrument),
+        floors=promised_floors([release], {}),
         parts=[_show_role(release, role, instrument) for role in release.roles],
         asks_for_words=asks_for_words(wave),
         done=read_done(),
@@ -104,9 +106,7 @@ def compare_cohorts(slug: str) -> str:
     form.scale.choices = make_choices([(scale.id, menu.title(scale)) for scale in menu.scales])
     form.role.choices = make_choices([(role.value, _(ROLES[role])) for role in menu.roles])
     form.wave.choices = make_choices([(kind.value, _(KINDS[kind].name)) for kind in menu.waves])
-    return render_template(
-        "coordinate/compare.html", program=program, comparison=shown, form=form, floor=program.floor
-    )
+    return render_template("coordinate/compare.html", program=program, comparison=shown, form=form)
 
 
 def draw_comparison(slug: str) -> Response:

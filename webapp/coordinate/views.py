@@ -2,7 +2,6 @@
 
 from flask import Blueprint
 
-from scoring.disclosure import SENSITIVE_FLOOR
 from scoring.gates import minimum_for
 from surveys.models import MembershipRole
 from webapp.access import membership_required
@@ -51,9 +50,3 @@ for rule, view, methods in ADDRESSES:
 def pairs_to_compare() -> int:
     """The pairs in each of two cohorts from which on they are compared in words."""
     return minimum_for("cohort_contrast")
-
-
-@blueprint.app_template_global()
-def sensitive_floor() -> int:
-    """The smallest group shown on a sensitive scale."""
-    return SENSITIVE_FLOOR

@@ -34,17 +34,17 @@ import shutil
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 
 from instruments.answers import AnswerValue
 from instruments.catalog import get_instrument
 from instruments.model import Role, WaveKind
-from scoring import disclosure
+from scoring import disclosure, suppression
 from scoring.disclosure import ALL_RULES, Rule, decide_release
 from surveys import programs, release_audit, release_refusals, releases, responses, waves
 from surveys.audit import list_events
 from surveys.errors import ProgramError, ReleaseAuditError
-from surveys.models import PublishedGroup, Release
+from surveys.models import PublishedGroup, Release, Respondent
 from surveys.published import canonical_json
 
 MENTOR, MENTEE = Role.MENTOR, Role.MENTEE
@@ -361,6 +361,49 @@ def test_leaving_out_a_number_that_is_not_offered_is_refused_and_no_refusal_of_t
             study.session, wave, now=study.now, folders=study.folders, withhold=[("level", MENTOR, "ZZ")]
         )
     assert not release_refusals.was_refused(study.session, wave)
+
+
+def seen_by_the_auditor(monkeypatch):
+    """What the auditor is given from now on: every number, with its figures."""
+    seen = []
+    audit = suppression.audit_release
+
+    def spy(numbers, *args, **options):
+        seen.append(numbers)
+        return audit(numbers, *args, **options)
+
+    monkeypatch.setattr(suppression, "audit_release", spy)
+    return seen
+
+
+@pytest.mark.parametrize("erased", ["nobody", "mentors", "mentors of a smaller group", "everybody"])
+def test_the_auditor_knows_of_old_numbers_whose_they_are(study, ease, monkeypatch, erased):
+    """The old cohort's mentors and mentees are as many, and none of them answers in the wave whose release is made."""
+    old, cohort = study.cohort("Old"), study.cohort("New")
+    before, wave = study.wave(old, TC), study.wave(cohort, TC)
+    n_mentors = 6 if erased == "mentors of a smaller group" else 7
+    low, high = ease(*[(1, 2, 3)] * n_mentors), ease(*[(4, 4, 3)] * 7)
+    study.answer(before, MENTOR, low)
+    study.answer(before, MENTEE, high)
+    body = study.freeze(before).body
+    gone = {"nobody": set(), "everybody": {"mentor", "mentee"}}.get(erased, {"mentor"})
+    for (_cohort, role, _who), key in study.keys.items():
+        if role in gone:
+            study.session.execute(delete(Respondent).where(Respondent.key == key))
+    study.session.expire_all()
+    study.answer(wave, MENTOR, ease(*triples(7)))
+    seen = seen_by_the_auditor(monkeypatch)
+
+    study.freeze(wave)
+
+    mentors = {f"{study.key(old, MENTOR, n)}/{study.key(old, 'pair', n)}" for n in range(1, n_mentors + 1)}
+    levels = {
+        number.label[1]: number.figures.mean if number.figures else None
+        for number in seen[0]
+        if number.members <= mentors
+    }
+    expected = body["roles"]["mentor"]["scales"]["AA"]["level"]["mean"]
+    assert levels == ({"": None} if erased == "everybody" else {"mentor": expected})
 
 
 def test_the_same_answers_give_the_same_numbers_with_nothing_added(study, ease):
