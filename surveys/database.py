@@ -38,6 +38,7 @@ ERASED_TABLES = (
     "confidential_comment",
     "confidential_response",
     "confidential_respondent",
+    "confidential_group",
     "confidential_theme_support",
     "pseudonym_link",
     "addressed_decision",

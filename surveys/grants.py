@@ -44,7 +44,8 @@ GRANTS: Mapping[str, Grants] = {
     # The programme, names included.
     "program": _give(READ, CUSTODIAN, *STAFF) | _give(LOCK, PARTICIPANT, COORDINATOR, RELEASES),
     "program_contact": _give(READ, PARTICIPANT, *STAFF),
-    "cohort": _give(READ, PARTICIPANT, RELEASES, *STAFF) | {COORDINATOR: KEEP},
+    "cohort": _give(READ, PARTICIPANT, RELEASES, *STAFF)
+    | {COORDINATOR: KEEP, CUSTODIAN: "SELECT (id, program_id)"},
     "participant": {
         CUSTODIAN: READ,
         PARTICIPANT: "SELECT, UPDATE (surveys_ended_on)",
@@ -55,13 +56,21 @@ GRANTS: Mapping[str, Grants] = {
         RESEARCHER: "SELECT (id, surveys_ended_on)",
     },
     "contact": {PARTICIPANT: READ, COORDINATOR: KEEP, CUSTODIAN: READ},
-    "pair": {PARTICIPANT: READ, COORDINATOR: KEEP},
-    "wave": _give(READ, RELEASES, *STAFF) | {PARTICIPANT: LOCK, COORDINATOR: KEEP},
+    "pair": {
+        PARTICIPANT: READ,
+        COORDINATOR: KEEP,
+        # In which cohorts somebody is: whether the way to their answers is destroyed is the same for a whole cohort.
+        CUSTODIAN: "SELECT (cohort_id, mentor_id, mentee_id)",
+    },
+    # Whoever writes a theme holds the wave, so that nobody publishes meanwhile.
+    "wave": _give(READ, RELEASES, *STAFF) | _give(LOCK, PARTICIPANT, MODERATOR) | {COORDINATOR: KEEP},
     "invitation": {
         PARTICIPANT: "SELECT, UPDATE (revoked_at)",
         COORDINATOR: KEEP,
         RELEASES: "SELECT (id, wave_id, pair_id, participant_id)",
         RESEARCHER: "SELECT (wave_id, participant_id)",
+        # How many pairs were asked: in a small cohort nothing is quoted.
+        MODERATOR: "SELECT (wave_id, pair_id)",
     },
     "wave_release": _give(READ, PARTICIPANT, *STAFF) | {RELEASES: ADD},
     "wave_themes": {MODERATOR: ADD, COORDINATOR: READ},
@@ -82,7 +91,7 @@ GRANTS: Mapping[str, Grants] = {
     "addressed_decision": {PARTICIPANT: OWN, COORDINATOR: "SELECT, DELETE"},
     "addressed_draw": {PARTICIPANT: READ, COORDINATOR: ADD},
     "addressed_talk": {COORDINATOR: KEEP},
-    "addressed_outcome": _give(KEEP, PARTICIPANT, COORDINATOR),
+    "addressed_outcome": {PARTICIPANT: KEEP, COORDINATOR: READ},
     "shared_goal": {PARTICIPANT: OWN},
     # A wish is nobody's but the person's; only what both wish is told.
     "shared_wish": {PARTICIPANT: OWN},
@@ -92,7 +101,7 @@ GRANTS: Mapping[str, Grants] = {
     "erasure_receipt": {PARTICIPANT: ADD},
     "privacy_statement": {PARTICIPANT: ADD},
     "break_glass_request": {CUSTODIAN: KEEP, OVERSEER: READ},
-    "retention_step": _give(READ, PARTICIPANT, COORDINATOR, OVERSEER),
+    "retention_step": _give(READ, PARTICIPANT, CUSTODIAN),
     "audit_event": _give(SEAL, *WRITERS) | {OVERSEER: READ},
     "audit_head": _give("SELECT, UPDATE (digest)", *WRITERS) | {OVERSEER: READ},
     "access_user": _give(KNOW, *STAFF)

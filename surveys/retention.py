@@ -19,6 +19,7 @@ from surveys.audit import KEPT_MONTHS, AuditAction, months_before, record_event
 from surveys.database import as_utc
 from surveys.errors import RetentionError
 from surveys.extensions import WISH_LIFE
+from surveys.locks import lock_program
 from surveys.models import (
     BreakGlassRequest,
     Cohort,
@@ -155,8 +156,8 @@ def apply_retention(
     """
     moment, policy = as_utc(now), policy or RetentionPolicy()
     # Two that run at once take turns; the second finds nothing left to do.
-    lock = select(Program.id).where(Program.id == program.id)
-    session.execute(lock if dry_run else lock.with_for_update())
+    if not dry_run:
+        lock_program(session, program.id)
     policy = promised_retention(session, program.id, policy)
     clocks = _read_clocks(session, program, moment)
     counts = {}
