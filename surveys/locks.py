@@ -28,8 +28,7 @@ def lock_pair(session: Session, pair_id: str) -> None:
 def lock_program(session: Session, program_id: str) -> None:
     """Let those who decide something about a whole programme take turns.
 
-    Rows that only name the programme are written meanwhile: whoever keeps the first copy of a statement would otherwise be waited for by
-    a person who leaves in another tab, for whom they wait themselves.
+    Rows that only name the programme, such as a message, are written meanwhile and wait for nobody.
     """
     turn = select(Program.id).where(Program.id == program_id)
     session.execute(turn.with_for_update(key_share=True))
