@@ -120,8 +120,6 @@ def show_review(token: str) -> str | AnyResponse:
 def send_answers(token: str) -> AnyResponse:
     """Send the answers; sending twice is the same as sending once."""
     visit = open_visit(token)
-    if visit.elsewhere:
-        return _refuse(visit, ResponseError("begun_elsewhere"), {})
     try:
         responses.submit_response(
             db(),
@@ -135,8 +133,9 @@ def send_answers(token: str) -> AnyResponse:
     except ResponseError as error:
         # A draft in which nothing was answered would keep the person's other browser out.
         discard_changes()
-        if error.code != "nothing_answered":
-            return _refuse(visit, error, {})
+        if error.code == "begun_elsewhere":
+            # This browser has nothing to send, and a link must not tell whoever tries whether another one has.
+            error = ResponseError("nothing_answered")
         page = render_template("participate/review.html", visit=visit, problem=translate_error(error))
         return make_response(page, status_of(error))
     return redirect(url_for("participate.show_thanks", token=token), 303)
