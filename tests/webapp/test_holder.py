@@ -181,7 +181,7 @@ def test_who_holds_what_was_begun_anew_meanwhile_takes_nothing_back(
     app: Flask, client: FlaskClient, mentee: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begin(client, mentee)
-    with app.test_request_context(headers={"Cookie": ""}):
+    with app.test_request_context(mentee):
         held = open_visit(mentee.rpartition("/")[2]).elsewhere
     person = app.test_client()
     person.post(f"{mentee}/elsewhere", data={"do": "over"})
