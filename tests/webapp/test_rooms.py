@@ -239,8 +239,12 @@ def test_what_is_addressed_and_shared_works_under_the_participant_s_role(
         == 200
     )
     clock.forward(days=8)
-    drawing = find(r'action="(/coordinate/autumn/[^"]*talks[^"]*)"', coordinator.client.get(home).text)
-    coordinator.send(drawing, home)
+    sign_in(coordinator.client, email="coordinator@autumn.org")
+    talks = "/coordinate/autumn/talks"
+    drawing = find(r'action="(/coordinate/autumn/waves/[^"]*/talks)"', coordinator.client.get(talks).text)
+    coordinator.send(drawing, talks)
+    held = find(r'action="(/coordinate/autumn/talks/[^"]*/held)"', coordinator.client.get(talks).text)
+    coordinator.send(held, talks)
     with write() as session:
         assert session.scalar(text("SELECT count(*) FROM addressed_message")) == 4
         assert session.scalar(text("SELECT count(*) FROM shared_extension")) == 1
@@ -261,10 +265,16 @@ def test_a_moderator_writes_and_publishes_themes_under_their_role(
         assert moderator.client.get(page).status_code == 200, page
     question = f"{wave}questions/OE1/"
     shown = moderator.client.get(question).text
-    keys = sorted(set(re.findall(r'name="supporter" value="([0-9a-f]{32})"', shown)))
+    keys = sorted(set(re.findall(r'name="support" value="([0-9a-f]{32})"', shown)))
     assert WORDS in shown
     assert len(keys) == 10
-    theme = {"locale": "en", "title": "A theme", "summary": "Many say so.", "supporter": keys[:3]}
+    theme = {
+        "locale": "en",
+        "title": "A theme",
+        "summary": "Many say so.",
+        "support": keys[:3],
+        f"quote-{keys[0]}": "Masked words",
+    }
     # A name of the roster is noticed, though no name can be read in this room.
     token = read_token(shown)
     named = moderator.client.post(question, data={**theme, "title": "Mentor Xyza", "csrf_token": token})
