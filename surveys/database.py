@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, DateTime, Dialect, Engine, String, create_engine, event, make_url, text
-from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.engine.interfaces import DBAPIConnection, ExceptionContext
 from sqlalchemy.orm import Session, sessionmaker
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import TypeDecorator, TypeEngine
@@ -38,6 +38,7 @@ ERASED_TABLES = (
     "confidential_comment",
     "confidential_response",
     "confidential_respondent",
+    "confidential_group",
     "confidential_theme_support",
     "pseudonym_link",
     "addressed_decision",
@@ -50,6 +51,8 @@ ERASED_TABLES = (
 MIGRATIONS = Path(__file__).resolve().parent / "migrations"
 
 READ_ONLY = "viceversa_read_only"
+# The class of PostgreSQL's codes for values that do not fit.
+DATA_EXCEPTION = "22"
 
 
 def as_utc(moment: datetime) -> datetime:
@@ -109,6 +112,7 @@ def make_engine(url: str, *, echo: bool = False) -> Engine:
     engine = create_engine(target, echo=echo, pool_pre_ping=True, hide_parameters=True)
     event.listen(engine, "connect", _prepare_postgresql)
     event.listen(engine, "begin", _begin_postgresql)
+    event.listen(engine, "handle_error", _hide_details)
     return engine
 
 
@@ -169,6 +173,19 @@ def _prepare_postgresql(connection: DBAPIConnection, _entry: ConnectionPoolEntry
     cursor.execute(f"SET search_path TO {', '.join(SEARCH_PATH)}")
     cursor.close()
     connection.autocommit = False
+
+
+def _hide_details(context: ExceptionContext) -> None:
+    """Keep rows out of PostgreSQL's error messages: "Failing row contains" would bring an answer to a log, parameters hidden or not."""
+    error: Any = context.original_exception
+    state: str | None = getattr(error, "sqlstate", None)
+    if state is None:
+        return
+    # Of bad data the first line, too, may quote a value.
+    said = "data exception" if state.startswith(DATA_EXCEPTION) else error.diag.message_primary
+    error.args = (f"{said} (SQLSTATE {state})",)
+    if context.sqlalchemy_exception is not None:
+        context.sqlalchemy_exception.args = (f"{type(error).__name__}: {error}",)
 
 
 def _begin_sqlite(connection: Connection) -> None:

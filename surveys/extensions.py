@@ -14,6 +14,7 @@ from instruments.model import WaveKind
 from surveys.database import as_utc
 from surveys.errors import ExtensionError
 from surveys.invitations import hold_invitation
+from surveys.locks import lock_pair
 from surveys.models import Cohort, Extension, ExtensionWish, Invitation, Pair, Participant, Program
 from surveys.waves import WaveState
 
@@ -45,7 +46,8 @@ def wish_extension(session: Session, invitation: Invitation, wish: str, *, now: 
     if hold_invitation(session, invitation, now=now) is not WaveState.OPEN:
         raise ExtensionError("over")
     # Both partners may say yes at the same moment: the second one waits here and then sees the first one's wish.
-    pair = session.get_one(Pair, invitation.pair_id, with_for_update=True, populate_existing=True)
+    lock_pair(session, invitation.pair_id)
+    pair = session.get_one(Pair, invitation.pair_id, populate_existing=True)
     if pair.ended_on is not None and today > pair.ended_on + WISH_LIFE:
         raise ExtensionError("over")
     agreed = agreed_on(session, pair.id)

@@ -43,57 +43,82 @@ def _give(privileges: str, *roles: DatabaseRole) -> dict[DatabaseRole, str]:
 GRANTS: Mapping[str, Grants] = {
     # The programme, names included.
     "program": _give(READ, CUSTODIAN, *STAFF) | _give(LOCK, PARTICIPANT, COORDINATOR, RELEASES),
-    "program_contact": _give(READ, PARTICIPANT, *STAFF),
-    "cohort": _give(READ, PARTICIPANT, RELEASES, *STAFF) | {COORDINATOR: KEEP},
+    "program_contact": _give(READ, PARTICIPANT, MODERATOR),
+    "cohort": _give(READ, PARTICIPANT, RELEASES, *STAFF)
+    | {COORDINATOR: ADD, CUSTODIAN: "SELECT (id, program_id)"},
     "participant": {
         CUSTODIAN: READ,
         PARTICIPANT: "SELECT, UPDATE (surveys_ended_on)",
-        COORDINATOR: KEEP,
+        COORDINATOR: ADD,
         # How many were asked. Without the right to the whole table nobody sees which transaction touched a row last.
         RELEASES: "SELECT (id, program_id, role)",
         # Whether many of those who were asked have left since, for the manifest of a data package.
         RESEARCHER: "SELECT (id, surveys_ended_on)",
     },
-    "contact": {PARTICIPANT: READ, COORDINATOR: KEEP, CUSTODIAN: READ},
-    "pair": {PARTICIPANT: READ, COORDINATOR: KEEP},
-    "wave": _give(READ, RELEASES, *STAFF) | {PARTICIPANT: LOCK, COORDINATOR: KEEP},
+    "contact": {PARTICIPANT: READ, COORDINATOR: ADD, CUSTODIAN: READ},
+    "pair": {
+        PARTICIPANT: READ,
+        COORDINATOR: KEEP,
+        # In which cohorts somebody is: whether the way to their answers is destroyed is the same for a whole cohort.
+        CUSTODIAN: "SELECT (cohort_id, mentor_id, mentee_id)",
+    },
+    # Whoever writes a theme holds the wave, so that nobody publishes meanwhile.
+    "wave": _give(READ, RELEASES, *STAFF) | _give(LOCK, PARTICIPANT, MODERATOR) | {COORDINATOR: KEEP},
     "invitation": {
         PARTICIPANT: "SELECT, UPDATE (revoked_at)",
         COORDINATOR: KEEP,
         RELEASES: "SELECT (id, wave_id, pair_id, participant_id)",
         RESEARCHER: "SELECT (wave_id, participant_id)",
+        # How many pairs were asked: in a small cohort nothing is quoted.
+        MODERATOR: "SELECT (wave_id, pair_id)",
     },
-    "wave_release": _give(READ, PARTICIPANT, *STAFF) | {RELEASES: ADD},
+    "wave_release": _give(READ, PARTICIPANT, COORDINATOR) | {RELEASES: ADD},
     "wave_themes": {MODERATOR: ADD, COORDINATOR: READ},
-    # Stream A.
-    "confidential_respondent": {PARTICIPANT: OWN, RELEASES: READ},
-    "confidential_response": {PARTICIPANT: OWN, RELEASES: READ, RESEARCHER: READ, MODERATOR: READ},
-    "confidential_answer": {PARTICIPANT: OWN, RELEASES: READ, RESEARCHER: READ},
-    "confidential_comment": {PARTICIPANT: OWN, MODERATOR: READ},
+    # Stream A. Whoever reads it by columns sees neither where a row lies nor which transaction wrote it, and so no order of arrival and
+    # not which comments came together.
+    "confidential_respondent": {PARTICIPANT: "SELECT, INSERT, DELETE"},
+    "confidential_response": {
+        PARTICIPANT: OWN,
+        **_give("SELECT (key, respondent_key, pair_key, wave_id, role, locale, state)", RELEASES, RESEARCHER),
+        # Neither role nor pair nor day.
+        MODERATOR: "SELECT (key, respondent_key, wave_id, locale, state)",
+    },
+    "confidential_answer": {
+        PARTICIPANT: OWN,
+        **_give("SELECT (response_key, item_id, code, missing)", RELEASES, RESEARCHER),
+    },
+    "confidential_comment": {
+        PARTICIPANT: OWN,
+        MODERATOR: "SELECT (key, response_key, item_id, text, may_be_quoted)",
+    },
     # Whoever leaves has the pseudonym of their pair changed there too.
     "confidential_group": {RELEASES: ADD, PARTICIPANT: "SELECT, UPDATE (pairs)"},
     "confidential_theme": {MODERATOR: OWN},
-    "confidential_theme_support": {MODERATOR: OWN},
+    "confidential_theme_support": {MODERATOR: "SELECT, INSERT, DELETE"},
     # The way from people to pseudonyms; nobody but the person walks it.
     "pseudonym_link": {PARTICIPANT: "SELECT, INSERT, DELETE, UPDATE (sealed)"},
     "pseudonym_key": {PARTICIPANT: ADD},
     # Streams B and C.
-    "addressed_message": {PARTICIPANT: ADD, COORDINATOR: KEEP},
-    "addressed_decision": {PARTICIPANT: OWN, COORDINATOR: "SELECT, DELETE"},
-    "addressed_draw": {PARTICIPANT: READ, COORDINATOR: ADD},
-    "addressed_talk": {COORDINATOR: KEEP},
-    "addressed_outcome": _give(KEEP, PARTICIPANT, COORDINATOR),
-    "shared_goal": {PARTICIPANT: OWN},
+    "addressed_message": {PARTICIPANT: ADD, COORDINATOR: "SELECT, INSERT, UPDATE (state)"},
+    "addressed_decision": {PARTICIPANT: KEEP, COORDINATOR: "SELECT, DELETE"},
+    "addressed_draw": {COORDINATOR: ADD},
+    "addressed_talk": {COORDINATOR: "SELECT, INSERT, UPDATE (held_on)"},
+    "addressed_outcome": {PARTICIPANT: KEEP, COORDINATOR: READ},
+    "shared_goal": {PARTICIPANT: READ},
     # A wish is nobody's but the person's; only what both wish is told.
-    "shared_wish": {PARTICIPANT: OWN},
+    "shared_wish": {PARTICIPANT: "SELECT, INSERT, DELETE"},
     "shared_extension": {PARTICIPANT: ADD, COORDINATOR: READ},
     # Rights, the log, and who signs in.
-    "data_package": _give(READ, PARTICIPANT, COORDINATOR, OVERSEER) | {RESEARCHER: ADD},
+    "data_package": _give(READ, PARTICIPANT, OVERSEER) | {RESEARCHER: "INSERT"},
     "erasure_receipt": {PARTICIPANT: ADD},
     # What people were promised, for which nobody is named, binds the clock; an overseer is told the times in force.
     "privacy_statement": {PARTICIPANT: ADD, OVERSEER: READ},
-    "break_glass_request": {CUSTODIAN: KEEP, OVERSEER: READ},
-    "retention_step": _give(READ, PARTICIPANT, COORDINATOR, OVERSEER),
+    # Who asked, about whom and on what ground stands once it is written, and no page opens anything.
+    "break_glass_request": {
+        CUSTODIAN: "SELECT, INSERT, UPDATE (decision, decided_by, decided_at, expired_at)",
+        OVERSEER: READ,
+    },
+    "retention_step": _give(READ, PARTICIPANT, CUSTODIAN),
     "audit_event": _give(SEAL, *WRITERS) | {OVERSEER: READ},
     "audit_head": _give("SELECT, UPDATE (digest)", *WRITERS) | {OVERSEER: READ},
     "access_user": _give(KNOW, *STAFF)
@@ -141,7 +166,10 @@ def find_excessive(connection: Connection, grants: Mapping[str, Grants] = GRANTS
     names = [role.value for role in DatabaseRole]
     held = connection.execute(
         text(
-            "SELECT role, verb, t.tablename, has_table_privilege(role, c.oid, verb) AS whole FROM pg_tables t "
+            "SELECT role, verb, t.tablename, has_table_privilege(role, c.oid, verb) AS whole, ARRAY("
+            "SELECT attname::text FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped "
+            "AND verb NOT IN ('DELETE', 'TRUNCATE') AND has_column_privilege(role, c.oid, a.attnum, verb)) AS columns "
+            "FROM pg_tables t "
             "JOIN pg_class c ON c.relname = t.tablename AND c.relnamespace = t.schemaname::regnamespace "
             "CROSS JOIN unnest(CAST(:roles AS text[])) role CROSS JOIN unnest(CAST(:verbs AS text[])) verb "
             "WHERE t.schemaname = ANY(:schemas) AND CASE WHEN verb IN ('DELETE', 'TRUNCATE') "
@@ -150,10 +178,12 @@ def find_excessive(connection: Connection, grants: Mapping[str, Grants] = GRANTS
         {"roles": names, "verbs": list(VERBS), "schemas": [HOUSE, *SCHEMAS.values()]},
     )
     found = []
-    for role, verb, table, whole in held:
-        decided = grants.get(table, {}).get(DatabaseRole(role), "")
-        allowed = re.search(rf"\b{verb}\b( \()?", decided)
-        if allowed is None or (whole and allowed.group(1)):
+    for role, verb, table, whole, columns in held:
+        decided = re.search(
+            rf"\b{verb}\b(?: \(([^)]*)\))?", grants.get(table, {}).get(DatabaseRole(role), "")
+        )
+        allowed = set() if decided is None or decided.group(1) is None else set(decided.group(1).split(", "))
+        if decided is None or (allowed and (whole or not set(columns) <= allowed)):
             found.append(f"{role}: {verb} on {schema_of(table)}.{table}")
     return tuple(sorted(found))
 

@@ -7,13 +7,14 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session, joinedload
 
 from instruments.model import Role, WaveKind
 from surveys.audit import AuditAction, record_event
 from surveys.database import as_utc
 from surveys.errors import InvitationError, WaveError
+from surveys.locks import lock_person
 from surveys.models import Invitation, Pair, Participant, User, Wave
 from surveys.waves import WaveState, ended_at, instrument_of, lock_wave, wave_state
 
@@ -170,18 +171,6 @@ def revoke_invitation(
     wave = invitation.wave
     program = wave.cohort.program
     record_event(session, AuditAction.INVITATION_REVOKED, now=now, actor=actor, program=program, wave=wave)
-
-
-def lock_person(session: Session, participant_id: str) -> None:
-    """Let nobody else save, leave or change links for this person until the transaction ends; after `lock_wave`, never before.
-
-    A lock on a row would be noted in the row: on PostgreSQL the row of a link would then name the transaction that wrote its owner's
-    answers, to whoever can read both, and a coordinator could tell from it who has answered. This lock leaves no trace. SQLite
-    needs none: its writers already stand in line.
-    """
-    if session.get_bind().dialect.name == "postgresql":
-        digest = sha256(f"viceversa person {participant_id}".encode()).digest()
-        session.execute(select(func.pg_advisory_xact_lock(int.from_bytes(digest[:8], "big", signed=True))))
 
 
 def partner_name(session: Session, invitation: Invitation) -> str:

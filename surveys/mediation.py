@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from surveys.errors import MessageError
 from surveys.invitations import hold_invitation
+from surveys.locks import lock_program
 from surveys.models import (
     MINIMUM_FLOOR,
     Invitation,
@@ -64,7 +65,7 @@ def rate_mediation(session: Session, invitation: Invitation, result: str, *, now
         return
     program_id = invitation.participant.program_id
     # Ratings of a programme are kept one after the other, so that exactly five people make the next count.
-    session.execute(select(Program.id).where(Program.id == program_id).with_for_update())
+    lock_program(session, program_id)
     outcome = session.get(MediationOutcome, message_id, populate_existing=True)
     if outcome is None:
         outcome = MediationOutcome(message_id=message_id, counted=False)

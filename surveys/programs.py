@@ -84,7 +84,7 @@ def raise_floor(
     session: Session, program: Program, floor: int, *, now: datetime, actor: User | None = None
 ) -> Program:
     """Raise the smallest group that is shown; waves whose invitations are out keep the number they promised."""
-    session.refresh(program, ["floor"], with_for_update=True)
+    session.refresh(program, ["floor"], with_for_update={"key_share": True})
     if floor < program.floor:
         raise ProgramError("floor_lowered", floor=floor, current=program.floor)
     if floor > program.floor:

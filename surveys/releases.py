@@ -142,7 +142,9 @@ def freeze_release(
 def _take_turn(session: Session, wave: Wave) -> Program:
     """Lock the programme: what is published together has to be decided one after the other."""
     program_id = session.scalars(select(Cohort.program_id).where(Cohort.id == wave.cohort_id)).one()
-    return session.scalars(select(Program).where(Program.id == program_id).with_for_update()).one()
+    return session.scalars(
+        select(Program).where(Program.id == program_id).with_for_update(key_share=True)
+    ).one()
 
 
 def _score_cohort(session: Session, wave: Wave, folders: Sequence[Path]) -> dict[WaveKind, ScoredWave]:

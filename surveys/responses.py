@@ -19,7 +19,8 @@ from instruments.answers import AnswerCheck, AnswerValue, validate_answers
 from instruments.model import Form, FormPage, Instrument, Role
 from surveys.database import as_utc
 from surveys.errors import AnswerError, ResponseError, WaveNotOpenError
-from surveys.invitations import check_invitation, lock_person
+from surveys.invitations import check_invitation
+from surveys.locks import lock_person
 from surveys.models import Answer, Comment, Invitation, Respondent, Response, ResponseState, Wave, new_key
 from surveys.pseudonyms import DraftKeys, Pseudonyms
 from surveys.statements import note_statement
@@ -49,6 +50,9 @@ class ResponseView:
     def is_submitted(self) -> bool:
         """Whether the answers have been sent."""
         return self.state is ResponseState.SUBMITTED
+
+
+MayUse = Callable[[ResponseView], bool]
 
 
 @dataclass(frozen=True)
@@ -88,7 +92,7 @@ def load_response(
     invitation: Invitation,
     pseudonyms: Pseudonyms,
     *,
-    may_read: Callable[[ResponseView], bool] | None = None,
+    may_read: MayUse | None = None,
 ) -> ResponseView | None:
     """What the person has saved so far, to resume from; None if there is nothing. A withdrawn response has no answers.
 
@@ -116,15 +120,25 @@ def save_page(
     folders: Sequence[Path] = (),
     quotable: Collection[str] = (),
     statement: str | None = None,
+    may_write: MayUse | None = None,
 ) -> ResponseView:
     """Save one page: `answers` is the page as it stands, so an item that is absent, None or blank is cleared.
 
     `quotable` names the written answers of the page that may be quoted; the tick goes with the text, so one that is saved without
     being named may not be quoted. `statement` is the digest of the statement of privacy that the page was shown with.
-    Raises InvitationError or WaveNotOpenError with nothing stored. Raises AnswerError when some answers cannot be kept: the others
+    `may_write` is asked about what is already saved, once nobody else can write it: whoever looked before may have been overtaken.
+    Raises InvitationError, WaveNotOpenError or ResponseError with nothing stored. Raises AnswerError when some answers cannot be kept: the others
     are then already stored in the transaction, and committing it keeps them; an item with a problem keeps what it had before.
     """
-    desk = _open_desk(session, invitation, pseudonyms=pseudonyms, locale=locale, now=now, folders=folders)
+    desk = _open_desk(
+        session,
+        invitation,
+        pseudonyms=pseudonyms,
+        locale=locale,
+        now=now,
+        folders=folders,
+        may_write=may_write,
+    )
     page_id = page if isinstance(page, str) else page.id
     note_statement(session, desk.response, statement)
     asked = next((asked for asked in desk.form.pages if asked.id == page_id), None)
@@ -150,6 +164,7 @@ def submit_response(
     folders: Sequence[Path] = (),
     quotable: Collection[str] = (),
     statement: str | None = None,
+    may_write: MayUse | None = None,
 ) -> Submission:
     """Send the response, together with further answers if there are any; sending twice is harmless.
 
@@ -157,7 +172,15 @@ def submit_response(
     `quotable` names those of the written answers given here that may be quoted.
     Raises as `save_page` does; with an AnswerError the response is not sent.
     """
-    desk = _open_desk(session, invitation, pseudonyms=pseudonyms, locale=locale, now=now, folders=folders)
+    desk = _open_desk(
+        session,
+        invitation,
+        pseudonyms=pseudonyms,
+        locale=locale,
+        now=now,
+        folders=folders,
+        may_write=may_write,
+    )
     note_statement(session, desk.response, statement)
     if answers:
         given, check = _check(desk.instrument, desk.form, answers)
@@ -177,17 +200,23 @@ def submit_response(
 
 
 def withdraw_response(
-    session: Session, invitation: Invitation, *, pseudonyms: Pseudonyms, now: datetime
+    session: Session,
+    invitation: Invitation,
+    *,
+    pseudonyms: Pseudonyms,
+    now: datetime,
+    may_write: MayUse | None = None,
 ) -> None:
     """Delete the answers of one response; until the wave closes the person may still start again with the same link.
 
     Raises InvitationError; WaveNotOpenError once the wave has closed, because what was published by then is not computed again
-    (the difference would show the person who left); ResponseError if nothing is saved.
+    (the difference would show the person who left); ResponseError if nothing is saved, or without leave of `may_write`.
     """
     _check_open(session, invitation, now)
     response = _find_response(session, invitation, pseudonyms, hold=True)
     if response is None or response.state is ResponseState.WITHDRAWN:
         raise ResponseError("nothing_saved")
+    _check_leave(invitation, response, pseudonyms, may_write)
     session.execute(delete(Answer).where(Answer.response_key == response.key))
     session.execute(delete(Comment).where(Comment.response_key == response.key))
     response.state = ResponseState.WITHDRAWN
@@ -203,6 +232,7 @@ def _open_desk(
     locale: str,
     now: datetime,
     folders: Sequence[Path],
+    may_write: MayUse | None,
 ) -> _Desk:
     """Check that the person may write now, and hold their response, which is made if there is none."""
     wave = _check_open(session, invitation, now)
@@ -212,7 +242,9 @@ def _open_desk(
     role = invitation.participant.role
     form = form_of(wave, role, instrument)
     today = as_utc(now).date()
-    response = _ensure_response(session, invitation, pseudonyms, instrument, locale=locale, today=today)
+    response = _ensure_response(
+        session, invitation, pseudonyms, instrument, locale=locale, today=today, may_write=may_write
+    )
     response.locale = locale
     response.locale_digest = instrument.locales[locale].digest
     session.flush()
@@ -242,6 +274,7 @@ def _ensure_response(
     *,
     locale: str,
     today: date,
+    may_write: MayUse | None,
 ) -> Response:
     """The person's response to this wave about this pair, a draft if there is none; nobody else writes it at this moment."""
     found = _find_response(session, invitation, pseudonyms, hold=True)
@@ -251,6 +284,7 @@ def _ensure_response(
         session.flush()
         found = None
     if found is not None:
+        _check_leave(invitation, found, pseudonyms, may_write)
         return found
     # A wrong key must be noticed before anything is written where nobody would find it again.
     pseudonyms.register_key(session)
@@ -273,6 +307,14 @@ def _ensure_response(
     session.add(response)
     session.flush()
     return response
+
+
+def _check_leave(
+    invitation: Invitation, response: Response, pseudonyms: Pseudonyms, may_write: MayUse | None
+) -> None:
+    """Raise ResponseError unless whoever is there may write a response that somebody has begun."""
+    if may_write is not None and not may_write(_view(invitation, response, pseudonyms)):
+        raise ResponseError("begun_elsewhere")
 
 
 def _send(desk: _Desk) -> Response:

@@ -19,6 +19,7 @@ from surveys.audit import KEPT_MONTHS, AuditAction, months_before, record_event
 from surveys.database import as_utc
 from surveys.errors import RetentionError
 from surveys.extensions import WISH_LIFE
+from surveys.locks import lock_program
 from surveys.models import (
     BreakGlassRequest,
     Cohort,
@@ -49,7 +50,7 @@ from surveys.models import (
     Wave,
 )
 from surveys.pseudonyms import Pseudonyms
-from surveys.waves import WaveState, ended_at, wave_state
+from surveys.waves import WaveState, ended_at, lock_wave, wave_state
 
 AFTER_PAIR = frozenset({WaveKind.T3A, WaveKind.T3B})
 LAST_WAVES = AFTER_PAIR | {WaveKind.T4}
@@ -155,8 +156,9 @@ def apply_retention(
     """
     moment, policy = as_utc(now), policy or RetentionPolicy()
     # Two that run at once take turns; the second finds nothing left to do.
-    lock = select(Program.id).where(Program.id == program.id)
-    session.execute(lock if dry_run else lock.with_for_update())
+    if not dry_run:
+        _wait_for_savers(session, program, moment)
+        lock_program(session, program.id)
     policy = promised_retention(session, program.id, policy)
     clocks = _read_clocks(session, program, moment)
     counts = {}
@@ -172,6 +174,14 @@ def apply_retention(
     counts[RetentionKind.GOALS] += _delete_stale_wishes(session, clocks, policy, moment, dry_run)
     undated = tuple(sorted(c.name for c, clock in clocks.items() if _is_undated(session, c, clock, moment)))
     return ProgramRetention(program.slug, counts, undated, policy)
+
+
+def _wait_for_savers(session: Session, program: Program, moment: datetime) -> None:
+    """Hold the waves that are over: whoever still saves at this moment holds links that are deleted here, and comes first."""
+    mine = select(Wave).join(Wave.cohort).where(Cohort.program_id == program.id).order_by(Wave.id)
+    for wave in session.scalars(mine).all():
+        if wave_state(wave, moment) is WaveState.CLOSED:
+            lock_wave(session, wave)
 
 
 def apply_house_retention(

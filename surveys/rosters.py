@@ -171,7 +171,9 @@ def apply_import(
         raise RosterError("no_cohort")
     # Two imports into one programme queue here, so that neither can add a person whom the other is just adding.
     # SQLite, which has no row locks, queues writers from the beginning of their transactions.
-    program = session.scalars(select(Program).where(Program.id == cohort.program_id).with_for_update()).one()
+    program = session.scalars(
+        select(Program).where(Program.id == cohort.program_id).with_for_update(key_share=True)
+    ).one()
     fresh = plan_import(session, cohort, plan.roster)
     if fresh.problems or not fresh.would_do_the_same(plan):
         raise RosterError("stale", fresh.problems)

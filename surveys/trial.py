@@ -25,6 +25,7 @@ from surveys.audit import AuditAction, record_event
 from surveys.database import as_utc
 from surveys.errors import TrialError
 from surveys.invitations import hold_invitation
+from surveys.locks import lock_pair
 from surveys.messages import check_text
 from surveys.models import (
     Cohort,
@@ -85,7 +86,7 @@ def decide_trial(
     if hold_invitation(session, invitation, now=now) is not WaveState.OPEN:
         raise TrialError("over")
     # One pair's decisions are written one after the other: two tabs replace the choice, they do not collide.
-    session.execute(select(Pair.id).where(Pair.id == invitation.pair_id).with_for_update())
+    lock_pair(session, invitation.pair_id)
     place = (invitation.wave_id, invitation.pair_id, invitation.participant_id)
     decision = session.get(TrialDecision, place, populate_existing=True)
     if decision is None:

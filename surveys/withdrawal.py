@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from surveys.audit import AuditAction, record_event
 from surveys.database import as_utc
 from surveys.errors import ResponseError
-from surveys.invitations import lock_person
+from surveys.locks import lock_person, lock_program
 from surveys.models import (
     Answer,
     Cohort,
@@ -21,7 +21,6 @@ from surveys.models import (
     Invitation,
     Pair,
     Participant,
-    Program,
     PublishedGroup,
     Release,
     Respondent,
@@ -66,7 +65,7 @@ def withdraw_from_surveys(
     if destroyed_on is not None and pseudonyms.respondent_key(session, participant.id) is None:
         raise ResponseError("link_destroyed", day=destroyed_on.isoformat())
     # One after the other, and never while a release is frozen: it must not find a partner's answers under two pseudonyms.
-    session.execute(select(Program.id).where(Program.id == participant.program_id).with_for_update())
+    lock_program(session, participant.program_id)
     # The links go first: whoever saves in another tab at this moment either comes before or is refused.
     revoked = session.execute(
         update(Invitation)

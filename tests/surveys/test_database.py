@@ -1,5 +1,6 @@
 """Moments keep their zone, writers stand in line, and read-only means it."""
 
+import traceback
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -8,7 +9,7 @@ from sqlalchemy import Engine, create_engine, event, select, text
 from sqlalchemy.exc import DBAPIError, OperationalError, StatementError
 from sqlalchemy.orm import Session, sessionmaker
 
-from surveys import accounts
+from surveys import accounts, database
 from surveys.database import as_utc, make_engine, make_session_factory, require_current_schema
 from surveys.errors import NaiveTimeError, SchemaError
 from surveys.models import RateCounter, User
@@ -146,3 +147,45 @@ def test_every_spelling_of_a_postgresql_address_means_psycopg_3(url: str) -> Non
     engine = make_engine(url)
 
     assert engine.driver == "psycopg"
+
+
+# A traceback quotes the lines of the source, so the words stand elsewhere.
+ROW = {"key": "k" * 32, "words": "Words of somebody"}
+# (a statement that fails, the first line of what is said of it)
+FAILING = [
+    (
+        "INSERT INTO confidential_comment (key, response_key, item_id, text) VALUES (:key, :key, NULL, :words)",
+        "null value in column",
+    ),
+    (
+        "INSERT INTO confidential_comment (key, response_key, item_id, text) VALUES (:key, :key, 'R1', :words)",
+        "violates foreign key constraint",
+    ),
+    ("SELECT CAST(CAST(:words AS text) AS integer), CAST(:key AS text)", "data exception"),
+]
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize(("statement", "said"), FAILING)
+def test_no_error_of_the_database_tells_what_stood_in_the_row(
+    engine: Engine, statement: str, said: str
+) -> None:
+    with pytest.raises(DBAPIError) as raised, make_session_factory(engine).begin() as session:
+        session.execute(text(statement), ROW)
+
+    told = "".join(traceback.format_exception(raised.value, chain=True))
+    assert said in told
+    assert "SQLSTATE" in told
+    assert ROW["words"] not in told
+    assert ROW["key"] not in told
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_without_the_listener_the_row_is_told(engine: Engine) -> None:
+    """The control: hidden parameters alone do not keep it in."""
+    event.remove(engine, "handle_error", database._hide_details)
+
+    with pytest.raises(DBAPIError) as raised, make_session_factory(engine).begin() as session:
+        session.execute(text(FAILING[0][0]), ROW)
+
+    assert ROW["words"] in "".join(traceback.format_exception(raised.value))

@@ -1,5 +1,6 @@
 """The migrations lead to the schema that the models describe, on both databases."""
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
@@ -118,6 +119,14 @@ def upgrade_to(engine: Engine, revision: str) -> None:
         configuration = database._alembic_configuration()
         configuration.attributes["connection"] = connection
         command.upgrade(configuration, revision)
+
+
+def undo_to(engine: Engine, revision: str) -> None:
+    """Take a database back to an older revision."""
+    with engine.begin() as connection:
+        configuration = database._alembic_configuration()
+        configuration.attributes["connection"] = connection
+        command.downgrade(configuration, revision)
 
 
 def test_entries_of_a_log_without_a_chain_are_chained_in_the_order_of_time(empty_database_url: str) -> None:
@@ -269,3 +278,140 @@ def test_confidential_tables_keep_no_row_numbers_on_sqlite(engine: Engine) -> No
     assert len(confidential) == 7
     assert all("WITHOUT ROWID" in made[name] for name in [*confidential, "pseudonym_link", "audit_event"])
     assert "WITHOUT ROWID" not in made["program"]
+
+
+# What was kept at revision 0003, table by table; each later revision has to keep it, and to give it back when it is undone.
+KEEP = {letter: letter * 32 for letter in "abcdehimnprsuwxy"}
+AT_0003 = {
+    "program": {
+        "id": KEEP["p"], "slug": "spring", "name": "Spring", "organisation": "Works", "floor": 5, "picks": "{}", "default_locale": "en",
+    },
+    "cohort": {"id": KEEP["c"], "program_id": KEEP["p"], "name": "Finance"},
+    "participant": [
+        {"id": KEEP["m"], "program_id": KEEP["p"], "role": "mentor"},
+        {"id": KEEP["n"], "program_id": KEEP["p"], "role": "mentee"},
+    ],
+    "contact": {"participant_id": KEEP["m"], "name": "Mira", "email": "mira@x.org"},
+    "pair": {"id": KEEP["a"], "cohort_id": KEEP["c"], "mentor_id": KEEP["m"], "mentee_id": KEEP["n"], "reporting_line": "none"},
+    "wave": {
+        "id": KEEP["w"], "cohort_id": KEEP["c"], "kind": "T2", "instrument_id": "toy", "instrument_version": "0.1.0",
+        "instrument_digest": "d" * 64, "picks": "{}", "floor": 5, "opens_at": "2026-03-01T00:00:00.000000+00:00",
+        "closes_at": "2026-03-09T00:00:00.000000+00:00",
+    },
+    "invitation": {
+        "id": KEEP["i"], "wave_id": KEEP["w"], "pair_id": KEEP["a"], "participant_id": KEEP["m"], "token_hash": "e" * 64,
+        "issued_at": "2026-03-01T00:00:00.000000+00:00",
+    },
+    "confidential_respondent": [{"key": KEEP["r"]}, {"key": KEEP["x"]}],
+    "confidential_response": [
+        {
+            "key": KEEP[key], "respondent_key": KEEP[key], "pair_key": KEEP["y"], "wave_id": KEEP["w"], "role": "mentor", "locale": "en",
+            "locale_digest": "d" * 64, "instrument_version": "0.1.0", "instrument_digest": "d" * 64, "state": state,
+            "started_on": "2026-03-05", "submitted_on": sent,
+        }
+        for key, state, sent in (("r", "submitted", "2026-03-05"), ("x", "draft", None))
+    ],
+    "confidential_answer": [{"response_key": KEEP[key], "item_id": "A1", "code": 4} for key in "rx"],
+    "confidential_comment": {"key": KEEP["d"], "response_key": KEEP["r"], "item_id": "R1", "text": "A remark."},
+    "pseudonym_link": {"lookup": "1" * 64, "sealed": "2" * 64},
+    "pseudonym_key": {"name": "link", "fingerprint": "3" * 64},
+    "addressed_message": {
+        "id": KEEP["e"], "program_id": KEEP["p"], "participant_id": KEEP["m"], "kind": "contact", "body": "Please call.",
+        "sent_at": "2026-03-02T09:30:00.000000+00:00",
+    },
+    "shared_goal": {
+        "id": KEEP["h"], "pair_id": KEEP["a"], "position": 1, "text": "Listen.", "levels": '["a", "b", "c", "d", "e"]', "weight": 1,
+    },
+    "access_user": {
+        "id": KEEP["u"], "email": "cora@x.org", "name": "Cora", "password_hash": "hash", "locale": "en",
+        "created_at": "2026-03-01T00:00:00.000000+00:00",
+    },
+    "access_membership": {"user_id": KEEP["u"], "program_id": KEEP["p"], "role": "coordinator"},
+    "wave_release": {
+        "id": KEEP["s"], "wave_id": KEEP["w"], "frozen_on": "2026-03-09", "rules_version": "1", "body": "{}", "digest": "4" * 64,
+    },
+    "confidential_group": {
+        "key": KEEP["b"], "release_id": KEEP["s"], "quantity": "level:mentor:AA", "members": "[]", "pairs": "[]", "sensitive": False,
+    },
+    "erasure_receipt": {"code_digest": "5" * 64, "erased_on": "2026-03-03", "n_responses": 1, "n_answers": 1, "n_comments": 0},
+    "data_package": {
+        "id": KEEP["a"], "program_id": KEEP["p"], "written_on": "2026-03-10", "purpose": "Research.", "wave_ids": "[]",
+        "manifest_digest": "6" * 64,
+    },
+    "retention_step": {"cohort_id": KEEP["c"], "kind": "link", "done_on": "2026-03-10"},
+}  # fmt: skip
+
+
+def lines_of(name: str) -> list[dict[str, object]]:
+    """The rows of a table at revision 0003."""
+    rows = AT_0003[name]
+    return [dict(rows)] if isinstance(rows, dict) else [dict(row) for row in rows]
+
+
+def read_kept(engine: Engine) -> dict[str, list[dict[str, str]]]:
+    """Of every row the columns that were filled at revision 0003, each as plain text and in an order of its own."""
+    found = {}
+    with engine.connect() as connection:
+        for name in AT_0003:
+            filled = list(lines_of(name)[0])
+            rows = connection.exec_driver_sql(f"SELECT {', '.join(filled)} FROM {name}").mappings()
+            found[name] = sorted(({key: plain(row[key]) for key in filled} for row in rows), key=str)
+    return found
+
+
+def plain(value: object) -> str:
+    """A value as both databases write it."""
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat(timespec="microseconds")
+    if isinstance(value, dict | list):
+        return json.dumps(value)
+    return "" if value is None else str(int(value)) if isinstance(value, bool) else str(value)
+
+
+def without_row_numbers(engine: Engine) -> set[str]:
+    """The tables of a SQLite file that have none."""
+    with engine.connect() as connection:
+        rows = connection.execute(text("SELECT name, sql FROM sqlite_master WHERE type = 'table'")).all()
+    return {name for name, made in rows if "WITHOUT ROWID" in made}
+
+
+def test_everything_kept_at_revision_0003_is_kept_on_the_way_up_and_back(empty_database_url: str) -> None:
+    engine = make_engine(empty_database_url)
+    try:
+        upgrade_to(engine, "0003")
+        with engine.begin() as connection:
+            for name in AT_0003:
+                for row in lines_of(name):
+                    marks = ", ".join(f":{key}" for key in row)
+                    connection.execute(text(f"INSERT INTO {name} ({', '.join(row)}) VALUES ({marks})"), row)
+        before, bare = read_kept(engine), None
+        expected = {
+            name: sorted(
+                ({key: plain(value) for key, value in row.items()} for row in lines_of(name)), key=str
+            )
+            for name in AT_0003
+        }
+        assert before == expected
+        if engine.dialect.name == "sqlite":
+            bare = without_row_numbers(engine)
+
+        for _round in range(2):
+            upgrade(engine)
+            assert differences(engine) == []
+            assert read_kept(engine) == before
+            if bare is not None:
+                assert bare <= without_row_numbers(engine)
+                assert connection_is_whole(engine)
+            undo_to(engine, "0003")
+            assert read_kept(engine) == before
+            if bare is not None:
+                assert without_row_numbers(engine) == bare
+                assert connection_is_whole(engine)
+    finally:
+        engine.dispose()
+
+
+def connection_is_whole(engine: Engine) -> bool:
+    """Whether every foreign key of a SQLite file leads somewhere."""
+    with engine.connect() as connection:
+        return connection.exec_driver_sql("PRAGMA foreign_key_check").all() == []

@@ -67,6 +67,8 @@ REACH_BOTH: Mapping[str, str] = {
 DOORS: Mapping[str, str] = {
     "surveys.comments.least_supporters -> RELEASES": "how many comments are surely of three people, as one number",
     "webapp.access.current_user -> ACCOUNT": "who is signed in, asked by every page",
+    "surveys.accounts.takes_part -> COORDINATOR": "whether a moderator's own address is in the roster, yes or no",
+    "surveys.masking.holds_roster_word -> COORDINATOR": "whether a theme still holds a name of the roster, yes or no",
     "webapp.coordinate.waves._read_rates -> RELEASES": "how many have answered, in steps of ten",
     "webapp.coordinate.waves.close_wave -> RELEASES": "the frozen, audited results of a closed wave",
 }

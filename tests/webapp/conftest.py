@@ -16,15 +16,13 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from jinja2 import FileSystemBytecodeCache
-from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
 
 from instruments.catalog import get_instrument
 from surveys import accounts, invitations, programs, waves
-from surveys.database import make_engine
-from surveys.models import Base, Cohort, Program
+from surveys.models import Cohort, Program
 from tests.conftest import make_postgres_database
-from tests.webapp.worlds import Seeds, seed, writing
+from tests.webapp.worlds import Seeds, copy_rows, seed, writing
 from tests.webapp.written import seed_written
 from webapp import catalogues, create_app
 from webapp.config import LOCALES, SOURCE_LOCALE
@@ -167,18 +165,7 @@ def put_in_place(app: Flask) -> Callable[[Path], None]:
         if address.startswith("sqlite:///"):
             shutil.copyfile(path, address.removeprefix("sqlite:///"))
             return
-        source, target = make_engine(f"sqlite:///{path}"), make_engine(address)
-        with source.connect() as reader, target.begin() as writer:
-            # Triggers would refuse to have the log replaced.
-            writer.exec_driver_sql("SET LOCAL session_replication_role = replica")
-            for table in reversed(Base.metadata.sorted_tables):
-                writer.execute(delete(table))
-            for table in Base.metadata.sorted_tables:
-                rows = [dict(row) for row in reader.execute(select(table)).mappings()]
-                if rows:
-                    writer.execute(insert(table), rows)
-        source.dispose()
-        target.dispose()
+        copy_rows(path, address)
 
     return perform
 

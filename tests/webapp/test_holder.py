@@ -1,10 +1,15 @@
 """A link in other hands: it opens an empty questionnaire and never what somebody has saved."""
 
 import re
+from dataclasses import replace
 from html import unescape
 
+import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+
+from webapp.participate import views
+from webapp.participate.visit import Visit, open_visit
 
 
 def code_on(page: str) -> str:
@@ -68,7 +73,7 @@ def test_another_browser_cannot_save_send_or_leave_and_what_was_typed_is_shown(
     assert "given in another browser" not in other.get(mentee).text
     assert "begun in another browser" in page.text
 
-    assert (page.status_code, sent.status_code, left.status_code) == (409, 409, 303)
+    assert (page.status_code, sent.status_code, left.status_code) == (409, 400, 303)
     assert "What you chose on this page" in page.text
     assert saved_choice(client, mentee)
 
@@ -134,3 +139,69 @@ def test_a_forged_cookie_opens_nothing(app: Flask, client: FlaskClient, mentee: 
         other.set_cookie(cookie.key, "0" * 64, path="/s/")
 
     assert not saved_choice(other, mentee)
+
+
+@pytest.fixture
+def overtaken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every page is shown what was there before anybody saved, as if the other browser had come in between."""
+
+    def see(token: str) -> Visit:
+        return replace(open_visit(token), response=None, elsewhere=None)
+
+    monkeypatch.setattr(views, "open_visit", see)
+
+
+@pytest.mark.usefixtures("overtaken")
+def test_who_was_overtaken_writes_into_nobodys_answers_and_holds_none(
+    app: Flask, client: FlaskClient, mentee: str
+) -> None:
+    """Two browsers that save first at the same moment: the second one finds the first one's answers when it is its turn."""
+    begin(client, mentee)
+    other = app.test_client()
+
+    # An answer that cannot be kept leaves the others of the page as they are, which is how they could be read.
+    saved = other.post(f"{mentee}/1", data={"A1": "c:99", "go": "next"})
+    sent = other.post(f"{mentee}/review")
+
+    assert (saved.status_code, sent.status_code) == (409, 400)
+    assert "Set-Cookie" not in saved.headers
+    assert not saved_choice(other, mentee)
+
+
+@pytest.mark.usefixtures("overtaken")
+def test_who_holds_the_answers_may_write_them_all_the_same(client: FlaskClient, mentee: str) -> None:
+    """The control: it is not the late look that is refused but the other browser."""
+    begin(client, mentee)
+
+    assert client.post(f"{mentee}/1", data={"A1": "c:4", "go": "next"}).status_code == 303
+    assert client.post(f"{mentee}/review").status_code == 303
+
+
+def test_who_holds_what_was_begun_anew_meanwhile_takes_nothing_back(
+    app: Flask, client: FlaskClient, mentee: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin(client, mentee)
+    with app.test_request_context(mentee):
+        held = open_visit(mentee.rpartition("/")[2]).elsewhere
+    person = app.test_client()
+    person.post(f"{mentee}/elsewhere", data={"do": "over"})
+    begin(person, mentee)
+    monkeypatch.setattr(views, "open_visit", lambda token: replace(open_visit(token), response=held))
+
+    assert client.post(f"{mentee}/withdraw").status_code == 409
+    monkeypatch.undo()
+    assert saved_choice(person, mentee)
+
+
+def test_sending_nothing_keeps_nobody_out_and_tells_nothing(
+    app: Flask, client: FlaskClient, mentee: str
+) -> None:
+    """Whoever has a link could otherwise leave an empty draft, or ask by pressing the button who has answered."""
+    before = app.test_client().post(f"{mentee}/review")
+    begin(client, mentee)
+    begun = app.test_client().post(f"{mentee}/review")
+    assert client.post(f"{mentee}/review").status_code == 303
+    after = app.test_client().post(f"{mentee}/review")
+
+    assert (before.status_code, begun.status_code, after.status_code) == (400, 400, 400)
+    assert before.data == begun.data == after.data

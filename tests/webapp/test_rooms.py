@@ -4,6 +4,7 @@ import csv
 import io
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,6 +14,10 @@ from flask.testing import FlaskClient
 from sqlalchemy import select, text
 from sqlalchemy.exc import ProgrammingError
 
+from instruments.answers import AnswerValue
+from instruments.catalog import get_instrument
+from instruments.model import WaveKind
+from surveys import accounts, invitations, programs, responses, waves
 from surveys.errors import DatabaseRolesError
 from surveys.models import Contact, Response
 from surveys.roles import ROLE, DatabaseRole
@@ -128,10 +133,191 @@ def test_the_whole_path_works_under_the_roles(
     assert coordinator.client.get("/s/unknown").status_code == 404
 
 
+PASSWORD = "correct horse battery"
+OFFICES = ("moderator", "overseer", "custodian", "coordinator")
+WORDS = "What I wanted to say."
+
+
+@dataclass(frozen=True)
+class House:
+    """A programme of fifteen pairs at its end: who holds an office, and the links of both partners of each pair by wave."""
+
+    wave: str
+    links: dict[WaveKind, list[str]]
+
+
+@pytest.fixture
+def house(app: Flask, write: Any, clock: Any) -> House:
+    """Ten mentors have written on an open question; nobody has decided, wished or told the coordinator anything."""
+    core, now = get_instrument("core-battery", "0.1.0"), clock()
+    links: dict[WaveKind, list[str]] = {}
+    with write() as session:
+        program = programs.create_program(
+            session, slug="autumn", name="Autumn", organisation="Works", instrument=core, now=now
+        )
+        cohort = programs.add_cohort(session, program, name="Finance", now=now)
+        for number in range(15):
+            mentor, mentee = (
+                programs.add_participant(
+                    session, program, role=role, name=f"{role.title()} Xyz{'abcdefghijklmno'[number]}",
+                    email=f"{role}{number}@x.org", locale="en", now=now,
+                )
+                for role in ("mentor", "mentee")
+            )  # fmt: skip
+            programs.add_pair(session, cohort, mentor=mentor, mentee=mentee, now=now)
+        for kind in (WaveKind.TC, WaveKind.T3B):
+            window = {"opens_at": now, "closes_at": now + timedelta(days=7), "now": now}
+            wave = waves.schedule_wave(session, cohort, kind, core, **window)
+            issued = invitations.issue_invitations(session, wave, now=now)
+            first = issued[0].pair_id
+            links[kind] = [f"/s/{link.token}" for link in issued if link.pair_id == first]
+        writers = [
+            one for one in issued if programs.get_participant(session, one.participant_id).role == "mentor"
+        ]
+        for link in writers[:10]:
+            responses.submit_response(
+                session,
+                link.invitation,
+                {"OE1": AnswerValue(text=WORDS)},
+                quotable={"OE1"},
+                pseudonyms=app.extensions[EXTENSION].pseudonyms,
+                locale="en",
+                now=now,
+            )
+        for name in (*OFFICES, "second custodian"):
+            user = accounts.add_user(
+                session,
+                email=f"{name.replace(' ', '.')}@autumn.org",
+                name=name,
+                password=PASSWORD,
+                now=now,
+                hasher=app.config["PASSWORD_HASHER"],
+            )
+            accounts.add_membership(session, user, program, name.rpartition(" ")[2], now=now)
+    return House(wave.id, links)
+
+
+@on_postgres
+def test_what_is_addressed_and_shared_works_under_the_participant_s_role(
+    app: Flask,
+    house: House,
+    sign_in: Callable[..., Any],
+    read_token: Callable[[str], str],
+    clock: Any,
+    write: Any,
+) -> None:
+    person = app.test_client()
+    for link in house.links[WaveKind.TC]:
+        assert person.get(f"{link}/write").status_code == 200
+        assert (
+            person.post(
+                f"{link}/write", data={"kind": "mediation", "text": WORDS, "form_key": "1"}
+            ).status_code
+            == 200
+        )
+        assert person.post(f"{link}/mediation", data={"result": "resolved"}).status_code == 200
+        assert person.get(f"{link}/decision").status_code == 200
+        for choice in ("continue", "help"):
+            assert person.post(f"{link}/decision", data={"choice": choice, "text": WORDS}).status_code == 200
+    for link in house.links[WaveKind.T3B]:
+        assert person.get(f"{link}/extension").status_code == 200
+        for wish in ("yes", "no", "yes"):
+            assert person.post(f"{link}/extension", data={"wish": wish}).status_code == 200
+        for page in ("", "/privacy", "/my-data", "/withdraw"):
+            assert person.get(f"{link}{page}").status_code == 200
+
+    # The coordinator reads what was written, mediates, and draws up the talks once the time to decide is over.
+    coordinator = Office(app.test_client(), read_token)
+    sign_in(coordinator.client, email="coordinator@autumn.org")
+    home = "/coordinate/autumn/messages"
+    shown = coordinator.client.get(home)
+    assert WORDS in shown.text
+    move = find(r'action="(/coordinate/autumn/messages/[0-9a-f]{32}[^"]*)"', shown.text)
+    coordinator.send(move, home, state="closed")
+    assert (
+        person.post(f"{house.links[WaveKind.TC][0]}/mediation", data={"result": "resolved"}).status_code
+        == 200
+    )
+    clock.forward(days=8)
+    sign_in(coordinator.client, email="coordinator@autumn.org")
+    talks = "/coordinate/autumn/talks"
+    drawing = find(r'action="(/coordinate/autumn/waves/[^"]*/talks)"', coordinator.client.get(talks).text)
+    coordinator.send(drawing, talks)
+    held = find(r'action="(/coordinate/autumn/talks/[^"]*/held)"', coordinator.client.get(talks).text)
+    coordinator.send(held, talks)
+    with write() as session:
+        assert session.scalar(text("SELECT count(*) FROM addressed_message")) == 4
+        assert session.scalar(text("SELECT count(*) FROM shared_extension")) == 1
+
+
+@on_postgres
+def test_a_moderator_writes_and_publishes_themes_under_their_role(
+    app: Flask, house: House, sign_in: Callable[..., Any], read_token: Callable[[str], str], clock: Any
+) -> None:
+    clock.forward(days=8)
+    moderator = Office(app.test_client(), read_token)
+    assert sign_in(moderator.client, email="moderator@autumn.org").location == "/moderate/"
+    rule = "/moderate/autumn/pledge"
+    digest = find(r'name="digest"[^>]*value="([0-9a-f]{64})"', moderator.client.get(rule).text)
+    moderator.send(rule, rule, digest=digest, agreed="y")
+    wave = f"/moderate/autumn/waves/{house.wave}/"
+    for page in ("/moderate/", "/moderate/autumn/", "/moderate/autumn/harm", wave, f"{wave}publish"):
+        assert moderator.client.get(page).status_code == 200, page
+    question = f"{wave}questions/OE1/"
+    shown = moderator.client.get(question).text
+    keys = sorted(set(re.findall(r'name="support" value="([0-9a-f]{32})"', shown)))
+    assert WORDS in shown
+    assert len(keys) == 10
+    theme = {
+        "locale": "en",
+        "title": "A theme",
+        "summary": "Many say so.",
+        "support": keys[:3],
+        f"quote-{keys[0]}": "Masked words",
+    }
+    # A name of the roster is noticed, though no name can be read in this room.
+    token = read_token(shown)
+    named = moderator.client.post(question, data={**theme, "title": "Mentor Xyza", "csrf_token": token})
+    assert named.status_code == 400
+    assert "Xyzb" not in named.text
+    moderator.send(question, question, **theme)
+    moderator.send("/moderate/autumn/harm", "/moderate/autumn/harm")
+    seen = find(r'name="seen"[^>]*value="([0-9a-f]{64})"', moderator.client.get(f"{wave}publish").text)
+    assert moderator.send(f"{wave}publish", f"{wave}publish", seen=seen).status_code == 303
+
+
+@on_postgres
+def test_custodians_and_overseers_work_under_their_roles(
+    app: Flask, house: House, sign_in: Callable[..., Any], read_token: Callable[[str], str]
+) -> None:
+    first, second, overseer = (Office(app.test_client(), read_token) for _number in range(3))
+    assert sign_in(first.client, email="custodian@autumn.org").location == "/custody/"
+    assert sign_in(second.client, email="second.custodian@autumn.org").location == "/custody/"
+    assert sign_in(overseer.client, email="overseer@autumn.org").location == "/oversee/"
+    home = "/custody/autumn/"
+    asked = {"email": "mentor0@x.org", "role": "mentor", "ground": "court_order", "reference": "AZ-114/2027"}
+    assert first.send(home, home, **asked, password=PASSWORD).status_code == 303
+    request = find(r'href="(/custody/autumn/[0-9a-f]{32}/)"', second.client.get(home).text)
+    assert second.send(request, request, decision="approved", password=PASSWORD).status_code == 303
+    assert first.client.get(request).status_code == 200
+
+    for page in ("", "autumn/", "autumn/log", "autumn/log.csv", "autumn/log.jsonl"):
+        assert overseer.client.get(f"/oversee/{page}").status_code == 200, page
+    assert "AZ-114/2027" in overseer.client.get("/oversee/autumn/").text
+
+
 @on_postgres
 @pytest.mark.parametrize(
     ("address", "forbidden"),
-    [("/coordinate/", Response), ("/research/", Contact), ("/account/sign-in", Contact), ("/", Contact)],
+    [
+        ("/coordinate/", Response),
+        ("/research/", Contact),
+        ("/moderate/", Contact),
+        ("/oversee/", Response),
+        ("/custody/", Response),
+        ("/account/sign-in", Contact),
+        ("/", Contact),
+    ],
 )
 def test_a_page_that_reads_what_is_not_its_business_fails_in_the_database(
     app: Flask, address: str, forbidden: type

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from flask import Flask
+from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
 
 from instruments.answers import AnswerValue
@@ -19,7 +20,7 @@ from instruments.catalog import get_instrument
 from instruments.model import Role, WaveKind
 from surveys import accounts, invitations, programs, releases, responses, waves
 from surveys.database import make_engine, make_session_factory
-from surveys.models import Cohort, Invitation, Participant, Program, Wave
+from surveys.models import Base, Cohort, Invitation, Participant, Program, Wave
 from surveys.pseudonyms import Pseudonyms
 
 TOY_FOLDERS = (Path(__file__).parents[1] / "instruments",)
@@ -72,12 +73,32 @@ def writing(path: Path) -> Iterator[Session]:
 
 
 def put_in_place(app: Flask, path: Path) -> None:
-    """Let the app read a copy of a world."""
+    """Let the app read a copy of a world, whichever database it works on."""
+    address = app.config["DATABASE_URL"]
     app.extensions["viceversa.database"].engine.dispose()
-    target = Path(app.config["DATABASE_URL"].removeprefix("sqlite:///"))
+    if not address.startswith("sqlite:///"):
+        copy_rows(path, address)
+        return
+    target = Path(address.removeprefix("sqlite:///"))
     for side_file in (f"{target}-wal", f"{target}-shm"):
         Path(side_file).unlink(missing_ok=True)
     shutil.copyfile(path, target)
+
+
+def copy_rows(path: Path, address: str) -> None:
+    """Put what a SQLite file holds in the place of everything in another database."""
+    source, target = make_engine(f"sqlite:///{path}"), make_engine(address)
+    with source.connect() as reader, target.begin() as writer:
+        # Triggers would refuse to have the log replaced.
+        writer.exec_driver_sql("SET LOCAL session_replication_role = replica")
+        for table in reversed(Base.metadata.sorted_tables):
+            writer.execute(delete(table))
+        for table in Base.metadata.sorted_tables:
+            rows = [dict(row) for row in reader.execute(select(table)).mappings()]
+            if rows:
+                writer.execute(insert(table), rows)
+    source.dispose()
+    target.dispose()
 
 
 # Cohort -> its number of pairs, and for each wave the day on which it opens, and who has answered it by now: everybody of both

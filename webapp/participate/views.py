@@ -12,7 +12,7 @@ from surveys import responses, rights, withdrawal
 from surveys.database import overwrite_deleted
 from surveys.errors import AnswerError, ResponseError, WaveNotOpenError
 from webapp.access import csrf
-from webapp.database import db, engine, instrument_folders, now, pseudonyms
+from webapp.database import db, discard_changes, engine, instrument_folders, now, pseudonyms
 from webapp.errors import status_of, translate_error
 from webapp.participate import holder
 from webapp.participate.forms import PageForm, Wording
@@ -90,9 +90,10 @@ def save_answers(token: str, number: int) -> AnyResponse:
             answers,
             quotable=quotable,
             statement=_statement_read(visit),
+            may_write=holder.is_held,
             **_circumstances(visit),
         )
-    except WaveNotOpenError as error:
+    except (WaveNotOpenError, ResponseError) as error:
         return _refuse(visit, error, answers)
     except AnswerError as error:
         form.add_problems(error.problems)
@@ -120,15 +121,22 @@ def show_review(token: str) -> str | AnyResponse:
 def send_answers(token: str) -> AnyResponse:
     """Send the answers; sending twice is the same as sending once."""
     visit = open_visit(token)
-    if visit.elsewhere:
-        return _refuse(visit, ResponseError("begun_elsewhere"), {})
     try:
         responses.submit_response(
-            db(), visit.invitation, statement=_statement_read(visit), **_circumstances(visit)
+            db(),
+            visit.invitation,
+            statement=_statement_read(visit),
+            may_write=holder.is_held,
+            **_circumstances(visit),
         )
     except WaveNotOpenError as error:
         return _refuse(visit, error, {})
     except ResponseError as error:
+        # A draft in which nothing was answered would keep the person's other browser out.
+        discard_changes()
+        if error.code == "begun_elsewhere":
+            # This browser has nothing to send, and a link must not tell whoever tries whether another one has.
+            error = ResponseError("nothing_answered")
         page = render_template("participate/review.html", visit=visit, problem=translate_error(error))
         return make_response(page, status_of(error))
     return redirect(url_for("participate.show_thanks", token=token), 303)
@@ -151,9 +159,10 @@ def take_up_answers(token: str) -> AnyResponse:
         try:
             if visit.elsewhere:
                 responses.withdraw_response(db(), visit.invitation, pseudonyms=pseudonyms(), now=now())
-        except WaveNotOpenError as error:
+        except (WaveNotOpenError, ResponseError) as error:
             return _refuse(visit, error, {})
-        return redirect(url_for("participate.show_page", token=token, number=1), 303)
+        first = url_for("participate.show_page", token=token, number=1)
+        return overwrite_afterwards(redirect(first, 303))
     if visit.response:
         return _to_welcome(visit)
     # Where nothing is saved the answer is that of a wrong code.
@@ -215,8 +224,10 @@ def withdraw_answers(token: str) -> AnyResponse:
     visit = open_visit(token)
     if visit.response is not None and not visit.withdrawn:
         try:
-            responses.withdraw_response(db(), visit.invitation, pseudonyms=pseudonyms(), now=now())
-        except WaveNotOpenError as error:
+            responses.withdraw_response(
+                db(), visit.invitation, pseudonyms=pseudonyms(), now=now(), may_write=holder.is_held
+            )
+        except (WaveNotOpenError, ResponseError) as error:
             return _refuse(visit, error, {})
     return overwrite_afterwards(_to_welcome(visit))
 

@@ -8,6 +8,8 @@ response, so where that key is nowhere no answer is left either.
 import os
 import shutil
 import subprocess
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +20,12 @@ from sqlalchemy.orm import Session
 from instruments.answers import AnswerValue
 from instruments.model import Role, WaveKind
 from surveys import invitations, programs, releases, responses, waves
+from surveys.arrival import forget_arrival
 from surveys.database import make_engine, overwrite_deleted
 from surveys.models import (
     Answer,
     Comment,
+    ExtensionWish,
     Pair,
     Participant,
     PseudonymLink,
@@ -168,6 +172,145 @@ def test_nothing_of_the_person_is_left_on_the_disk(asked: Asked, disk: Disk) -> 
     assert overwrite_deleted(disk.engine)
 
     assert found(disk, traces) == set()
+
+
+DRAFTED = "An unsent sentence which only Zoe-Quintessa would write."
+WRITTEN = "A second thought that was taken back before anybody sent it."
+
+
+class Drafted:
+    """What a person who left had begun and not sent, wished, and not told."""
+
+    def __init__(self, asked: Asked) -> None:
+        session, scene = asked.session, asked.scene
+        wave, pair = self.ask_again(asked)
+        link = next(one for one in scene.invite(wave) if one.participant_id == asked.leaver.id)
+        self.how = {
+            "pseudonyms": scene.pseudonyms,
+            "locale": "en",
+            "now": scene.now,
+            "folders": scene.folders,
+        }
+        self.session, self.link = session, link.invitation
+        session.add(ExtensionWish(pair_id=pair.id, participant_id=asked.leaver.id))
+        self.write(DRAFTED)
+        place = scene.pseudonyms.draft_keys(wave.id, link.pair_id, link.participant_id)
+        draft = session.scalars(select(Response).where(Response.respondent_key == place.respondent)).one()
+        comment = session.scalars(select(Comment).where(Comment.response_key == draft.key)).one()
+        self.traces = {
+            "draft": draft.key.encode(),
+            "its writer": place.respondent.encode(),
+            "its pair": place.pair.encode(),
+            "its comment": comment.key.encode(),
+            "its words": DRAFTED.encode(),
+        }
+
+    def ask_again(self, asked: Asked) -> tuple[Wave, Pair]:
+        """The same person in a pair of another cohort, which is asked the same."""
+        scene, program = asked.scene, asked.scene.cohort.program
+        cohort = programs.add_cohort(asked.session, program, name="Sales", now=scene.now)
+        partner = scene.add_person(Role.MENTEE, "Another")
+        pair = programs.add_pair(asked.session, cohort, mentor=asked.leaver, mentee=partner, now=scene.now)
+        opens, closes = asked.wave.opens_at, asked.wave.closes_at
+        wave = waves.schedule_wave(
+            asked.session, cohort, WaveKind.T2, scene.instrument, opens_at=opens, closes_at=closes, now=opens
+        )
+        return wave, pair
+
+    def write(self, words: str) -> None:
+        """Save a page of the draft."""
+        given = {"R1": AnswerValue(text=words)}
+        responses.save_page(self.session, self.link, "close", given, **self.how)
+        self.session.commit()
+
+
+def test_nothing_of_a_draft_or_a_wish_is_left_either(asked: Asked, disk: Disk) -> None:
+    drafted = Drafted(asked)
+    mine = (drafted.link.pair_id + asked.leaver.id).encode()
+    assert found(disk, drafted.traces) == set(drafted.traces)
+    before = disk.read()
+
+    asked.leave()
+    asked.session.close()
+    assert overwrite_deleted(disk.engine)
+
+    after = disk.read()
+    assert found(disk, drafted.traces) == set()
+    assert asked.session.scalars(select(ExtensionWish)).all() == []
+    if disk.tool is None:
+        # Pair and person side by side: once in the wish and once in the link, which stays.
+        assert before.count(mine) > after.count(mine) > 0
+    else:
+        assert b"INSERT INTO shared.shared_wish" in before
+        assert b"INSERT INTO shared.shared_wish" not in after
+
+
+@pytest.mark.parametrize("shuffled", [False, True])
+def test_once_sent_nothing_of_the_draft_is_left_but_its_words(
+    asked: Asked, disk: Disk, *, shuffled: bool
+) -> None:
+    """Words that were replaced before they were sent are gone too."""
+    drafted = Drafted(asked)
+    drafted.write(WRITTEN)
+    assert WRITTEN.encode() in disk.read()
+    drafted.write(DRAFTED)
+    responses.submit_response(asked.session, drafted.link, **drafted.how)
+    asked.session.commit()
+    asked.session.close()
+
+    assert forget_arrival(disk.engine) if shuffled else overwrite_deleted(disk.engine)
+
+    assert found(disk, drafted.traces) == {"its words"}
+    assert WRITTEN.encode() not in disk.read()
+
+
+def test_what_was_published_leads_from_the_person_to_no_pair_that_is_still_there(
+    asked: Asked, disk: Disk
+) -> None:
+    """The former pseudonym of the pair stays beside the person's own in what was published, and nowhere else."""
+    asked.freeze(asked.wave)
+    former = asked.pseudonyms.pair_key(asked.session, asked.pairs[0].id)
+    assert former is not None
+    asked.leave()
+    fresh = asked.pseudonyms.pair_key(asked.session, asked.pairs[0].id)
+    groups = asked.session.scalars(select(PublishedGroup)).all()
+
+    assert fresh not in {None, former}
+    for group in groups:
+        for who, pair in zip(group.members, group.pairs, strict=True):
+            if pair == former:
+                assert asked.session.get(Respondent, who) is None
+    assert asked.session.scalars(select(Response.key).where(Response.pair_key == former)).all() == []
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_rows_that_leaving_changed_are_freed_in_every_table(asked: Asked, disk: Disk) -> None:
+    """A dead row of a released group still says which pair the person belonged to."""
+    asked.freeze(asked.wave)
+    asked.leave()
+    asked.session.close()
+    dead = (
+        "SELECT relname FROM pg_stat_user_tables WHERE n_dead_tup > 0 "
+        "AND relname ~ '^(confidential|pseudonym|shared)_'"
+    )
+
+    def look() -> set[str]:
+        with disk.engine.connect() as connection:
+            connection.exec_driver_sql("SELECT pg_stat_clear_snapshot()")
+            return set(connection.exec_driver_sql(dead).scalars())
+
+    assert eventually(lambda: {"confidential_group", "confidential_response"} <= look())
+    overwrite_deleted(disk.engine)
+    assert eventually(lambda: look() == set())
+
+
+def eventually(holds: Callable[[], bool]) -> bool:
+    """Whether something holds within a few seconds; PostgreSQL counts dead rows a moment later."""
+    for _try in range(100):
+        if holds():
+            return True
+        time.sleep(0.1)
+    return False
 
 
 def test_of_published_numbers_the_bare_pseudonym_stays_and_leads_nowhere(asked: Asked, disk: Disk) -> None:
