@@ -67,7 +67,8 @@ GRANTS: Mapping[str, Grants] = {
     "invitation": {
         PARTICIPANT: "SELECT, UPDATE (revoked_at)",
         COORDINATOR: KEEP,
-        RELEASES: "SELECT (id, wave_id, pair_id, participant_id)",
+        # When links were issued: rates of an open wave stand as of yesterday evening.
+        RELEASES: "SELECT (id, wave_id, pair_id, participant_id, issued_at)",
         RESEARCHER: "SELECT (wave_id, participant_id)",
         # How many pairs were asked: in a small cohort nothing is quoted.
         MODERATOR: "SELECT (wave_id, pair_id)",
@@ -79,7 +80,8 @@ GRANTS: Mapping[str, Grants] = {
     "confidential_respondent": {PARTICIPANT: "SELECT, INSERT, DELETE"},
     "confidential_response": {
         PARTICIPANT: OWN,
-        **_give("SELECT (key, respondent_key, pair_key, wave_id, role, locale, state)", RELEASES, RESEARCHER),
+        RELEASES: "SELECT (key, respondent_key, pair_key, wave_id, role, locale, state, submitted_on)",
+        RESEARCHER: "SELECT (key, respondent_key, pair_key, wave_id, role, locale, state)",
         # Neither role nor pair nor day.
         MODERATOR: "SELECT (key, respondent_key, wave_id, locale, state)",
     },

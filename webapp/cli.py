@@ -21,7 +21,7 @@ from instruments.errors import DefinitionError, PinnedVersionError, UnknownInstr
 from instruments.parts import WaveKind
 from surveys.errors import PseudonymKeyError, SurveyError
 from webapp.analyse_change import analyse
-from webapp.command_session import DATA_FOLDER, open_database
+from webapp.command_session import DATA_FOLDER, begin_as_operator, open_database
 from webapp.command_session import open_session as _session
 from webapp.command_session import read_clock as _now
 from webapp.config import ConfigError, Settings, load_settings
@@ -542,7 +542,7 @@ def wave_close(
             "Closing is final: nobody can answer afterwards and the results are frozen. Close?", abort=True
         )
     with open_database(settings) as factory:
-        with factory.begin() as session:
+        with begin_as_operator(factory) as session:
             closing = _wave(session, slug, cohort_name, kind)
             waves.close_wave(session, closing, now=_now())
             refusal = release_refusals.freeze_or_refuse(

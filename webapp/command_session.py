@@ -21,9 +21,16 @@ def read_clock() -> dt.datetime:
 @contextmanager
 def open_session(settings: Settings) -> Iterator[Session]:
     """One transaction: committed when the command succeeds, rolled back when it raises."""
+    with open_database(settings) as factory, begin_as_operator(factory) as session:
+        yield session
+
+
+@contextmanager
+def begin_as_operator(factory: sessionmaker[Session]) -> Iterator[Session]:
+    """One transaction of whoever sits at the command line, as the log will say."""
     from surveys.audit import OPERATOR, act_as
 
-    with open_database(settings) as factory, factory.begin() as session:
+    with factory.begin() as session:
         act_as(session, OPERATOR)
         yield session
 

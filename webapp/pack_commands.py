@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from webapp.command_session import open_database, open_session, read_clock
+from webapp.command_session import begin_as_operator, open_database, open_session, read_clock
 from webapp.config import Settings
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ def forget_person(settings: Settings, slug: str, email: str, yes: bool) -> None:
             "The name, the address and the messages cannot be brought back. Delete them?", abort=True
         )
     with open_database(settings) as factory:
-        with factory.begin() as session:
+        with begin_as_operator(factory) as session:
             program = programs.find_program(session, slug)
             n_messages = contacts.forget_contact(session, program, email, now=read_clock())
         overwrite_deleted(factory.kw["bind"])
