@@ -14,7 +14,7 @@ export UV_SYSTEM_CERTS := 1
 export PYTHONUTF8 := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo fresh test slow privacy lint format lock clean
+.PHONY: help demo fresh test rooms slow privacy lint format lock clean
 
 help: ## say what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ fresh: $(STAMP) ## as demo, after throwing the demo's data away
 
 test: $(STAMP) ## run every test, on SQLite and on PostgreSQL (browser tests where there is a Chromium)
 	@$(BIN)/python -m pytest $(WORKERS)
+
+rooms: $(STAMP) ## run the tests of all pages on PostgreSQL, each under the database role of its room
+	@VICEVERSA_TEST_WEBAPP_DATABASE=postgresql $(BIN)/python -m pytest $(WORKERS) tests/webapp
 
 slow: $(STAMP) ## run the long simulations
 	@$(BIN)/python -m pytest -m slow
