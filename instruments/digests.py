@@ -28,10 +28,14 @@ class ReleasedFileError(Exception):
     """The file of released digests cannot be read."""
 
 
+def canonical_json(value: object) -> str:
+    """The one way to write plain values down, so that equal values are equal byte for byte: sorted keys, no spaces."""
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
 def digest(value: object) -> str:
-    """SHA-256 over the value's canonical JSON: sorted keys, no spaces, UTF-8."""
-    text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+    """SHA-256 over the value's canonical JSON in UTF-8."""
+    return hashlib.sha256(canonical_json(value).encode()).hexdigest()
 
 
 def make_digests(

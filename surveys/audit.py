@@ -9,7 +9,6 @@ has noted a digest of `viceversa audit verify` outside the database can ask for 
 
 import calendar
 import hashlib
-import json
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,6 +18,7 @@ from itertools import takewhile
 from sqlalchemy import delete, event, select, update
 from sqlalchemy.orm import Session
 
+from instruments.digests import digest as digest_of
 from surveys.database import as_utc
 from surveys.errors import AuditLogError
 from surveys.models import AuditChain, AuditEvent, AuditHead, Base, MembershipRole, Program, User, Wave
@@ -261,8 +261,7 @@ def digest_event(entry: AuditEvent, previous: str) -> str:
         "anchor": entry.anchor,
         "previous": previous,
     }
-    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(canonical.encode()).hexdigest()
+    return digest_of(content)
 
 
 def _add(

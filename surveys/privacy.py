@@ -5,9 +5,7 @@ floor of a wave is frozen with its first invitation and can never be lowered, an
 any statement shown in the programme has named.
 """
 
-import hashlib
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -106,12 +104,6 @@ def make_facts(
             NamedOffice(kind, named[kind].name, named[kind].reach) for kind in ContactKind if kind in named
         ),
     )
-
-
-def digest_of(content: Mapping[str, Any]) -> str:
-    """The SHA-256 of plain values in canonical JSON."""
-    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(canonical.encode()).hexdigest()
 
 
 def asks_for_words(instrument: Instrument, item_ids: Sequence[str]) -> bool:

@@ -18,8 +18,6 @@ Rounding is a step of publication, made once here; computation before it and pag
 """
 
 import datetime as dt
-import hashlib
-import json
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -28,6 +26,7 @@ from typing import Any, Literal
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
+from instruments.digests import digest as digest_of
 from instruments.errors import N_
 from instruments.model import Role, WaveKind
 from surveys.errors import SurveyError
@@ -204,16 +203,6 @@ def publish_change(
         "g_low": g_low,
         "g_high": g_high,
     }
-
-
-def canonical_json(body: Mapping[str, Any]) -> str:
-    """The one way to write a body down, so that equal bodies are equal byte for byte."""
-    return json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-
-
-def digest_of(body: Mapping[str, Any]) -> str:
-    """The SHA-256 of a body in its canonical form."""
-    return hashlib.sha256(canonical_json(body).encode()).hexdigest()
 
 
 def read_release(release: Release) -> ReleaseView:

@@ -1,7 +1,5 @@
 """Themes as they were published: all that anybody outside moderation reads of comments. Nothing confidential is read here."""
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -10,6 +8,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from instruments.digests import digest as digest_of
 from surveys.errors import ThemesDamagedError
 from surveys.models import Wave, WaveThemes
 
@@ -48,9 +47,3 @@ def themes_of(session: Session, wave: Wave) -> Mapping[str, PublishedThemes]:
 def read_theme(theme: Mapping[str, Any]) -> PublishedTheme:
     """A theme out of what is, or would be, published."""
     return PublishedTheme(theme["locale"], theme["title"], theme["summary"], tuple(theme["quotes"]))
-
-
-def digest_of(body: Mapping[str, Any]) -> str:
-    """The SHA-256 of what is published, in one canonical form."""
-    canonical = json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(canonical.encode()).hexdigest()

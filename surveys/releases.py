@@ -19,6 +19,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from instruments.digests import digest as digest_of
 from instruments.model import Role, WaveKind
 from surveys.audit import AuditAction, record_event
 from surveys.datasets import WaveStillOpenError, item_frame
@@ -43,7 +44,6 @@ from surveys.published import (
     ReleaseView,
     Verdict,
     as_text,
-    digest_of,
     find_release,
     publish_change,
     publish_level,

@@ -7,10 +7,11 @@ shown, and to whom it was a promise, is kept by `surveys.statements`.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from instruments.digests import digest as digest_of
 from instruments.errors import N_
 from surveys.comments import LEAST_PAIRS_QUOTED, LEAST_PEOPLE, LEAST_PEOPLE_BEHIND
 from surveys.models import ContactKind
-from surveys.privacy import NamedOffice, PrivacyFacts, digest_of
+from surveys.privacy import NamedOffice, PrivacyFacts
 
 
 @dataclass(frozen=True)

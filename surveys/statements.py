@@ -13,10 +13,10 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from instruments.digests import digest as digest_of
 from surveys.database import as_utc
 from surveys.errors import StatementError
 from surveys.models import PrivacyStatement, Response
-from surveys.privacy import digest_of
 from surveys.statement_texts import Sentence, Statement
 
 SHORTEST_PREFIX = 8

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from instruments.digests import digest as digest_of
 from surveys.audit import AuditAction, record_event
 from surveys.comments import has_enough_people, least_supporters
 from surveys.database import as_utc
@@ -20,7 +21,7 @@ from surveys.errors import ModerationError, ThemeError
 from surveys.models import User, Wave, WaveThemes
 from surveys.open_questions import open_questions
 from surveys.pledges import require_reader
-from surveys.published_themes import RULES_VERSION, digest_of
+from surveys.published_themes import RULES_VERSION
 from surveys.themes import check_quotes, check_texts, is_published, stored_themes
 from surveys.waves import WaveState, instrument_of, lock_wave, wave_state
 

@@ -10,10 +10,11 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from instruments.catalog import get_instrument, latest_version
+from instruments.digests import digest as digest_of
 from instruments.model import Instrument, Role, WaveKind
 from surveys.errors import PackError
 from surveys.models import Cohort, DataPackage, Membership, MembershipRole, Program, Wave
-from surveys.privacy import PrivacyFacts, asks_for_words, digest_of, make_facts
+from surveys.privacy import PrivacyFacts, asks_for_words, make_facts
 from surveys.retention import RetentionPolicy
 from surveys.waves import floor_of, instrument_of
 

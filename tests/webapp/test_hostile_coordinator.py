@@ -25,6 +25,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import event, func, select
 
+from instruments.digests import digest as digest_of
 from instruments.model import Role
 from scoring import disclosure
 from scoring.disclosure import ALL_RULES, Rule, decide_release
@@ -40,7 +41,6 @@ from surveys.models import (
     Wave,
     WaveThemes,
 )
-from surveys.published_themes import digest_of
 from tests.webapp.worlds import (
     BOTTOM,
     COOKIE,

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from instruments.answers import AnswerValue
 from instruments.catalog import get_instrument
+from instruments.digests import digest as digest_of
 from instruments.model import Role, WaveKind
 from surveys import (
     extensions,
@@ -40,7 +41,6 @@ from surveys.models import (
     Wave,
     WaveThemes,
 )
-from surveys.published_themes import digest_of
 from tests.webapp.worlds import HOW, START, TOY_FOLDERS, Seeds, add_pairs, writing
 
 MENTOR, MENTEE = Role.MENTOR, Role.MENTEE

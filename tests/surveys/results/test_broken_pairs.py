@@ -6,10 +6,10 @@ import pytest
 from sqlalchemy import select, update
 
 from instruments.answers import AnswerValue
+from instruments.digests import canonical_json
 from instruments.model import Role, WaveKind
 from surveys import releases, responses, waves, withdrawal
 from surveys.models import PublishedGroup, Response, Wave
-from surveys.published import canonical_json
 from surveys.withdrawal import withdraw_from_surveys
 
 MENTOR, MENTEE = Role.MENTOR, Role.MENTEE

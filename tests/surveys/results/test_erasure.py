@@ -18,6 +18,7 @@ from sqlalchemy import Engine, func, make_url, select
 from sqlalchemy.orm import Session
 
 from instruments.answers import AnswerValue
+from instruments.digests import digest as digest_of
 from instruments.model import Role, WaveKind
 from surveys import invitations, programs, releases, responses, waves
 from surveys.arrival import forget_arrival
@@ -36,7 +37,7 @@ from surveys.models import (
     Wave,
 )
 from surveys.pseudonyms import Pseudonyms
-from surveys.published import digest_of, read_release
+from surveys.published import read_release
 from surveys.withdrawal import withdraw_from_surveys
 
 N_PAIRS = 14

@@ -11,6 +11,7 @@ import scipy.stats
 from sqlalchemy import delete, func, select
 
 from instruments.answers import AnswerValue
+from instruments.digests import canonical_json
 from instruments.model import Role, WaveKind
 from scoring import disclosure
 from scoring.disclosure import ALL_RULES, Cell, Rule, decide_release
@@ -19,7 +20,6 @@ from surveys.audit import list_events
 from surveys.datasets import WaveStillOpenError
 from surveys.errors import ReleaseAuditError
 from surveys.models import AuditEvent, PublishedGroup, Release, Respondent, Response, Wave
-from surveys.published import canonical_json
 from surveys.release_menu import find_families
 
 MENTOR, MENTEE = Role.MENTOR, Role.MENTEE
