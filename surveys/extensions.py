@@ -89,14 +89,7 @@ def list_extensions(session: Session, program: Program) -> list[ExtensionLine]:
         )
     )
     lines = [
-        ExtensionLine(
-            _name_of(one.pair.mentor), _name_of(one.pair.mentee), one.pair.cohort.name, one.agreed_on
-        )
+        ExtensionLine(one.pair.mentor.name, one.pair.mentee.name, one.pair.cohort.name, one.agreed_on)
         for one in found
     ]
     return sorted(lines, key=lambda line: ((line.mentor or "").casefold(), (line.mentee or "").casefold()))
-
-
-def _name_of(person: Participant) -> str | None:
-    """The name of a person, unless it has been destroyed."""
-    return person.contact.name if person.contact is not None else None

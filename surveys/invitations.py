@@ -176,8 +176,7 @@ def revoke_invitation(
 def partner_name(session: Session, invitation: Invitation) -> str:
     """The full name of the partner whom the questions are about; empty once it has been destroyed."""
     pair = session.get_one(Pair, invitation.pair_id)
-    partner = pair.mentee if pair.mentor_id == invitation.participant_id else pair.mentor
-    return partner.contact.name if partner.contact is not None else ""
+    return pair.partner_of(invitation.participant_id).name or ""
 
 
 def _eligible(session: Session, wave: Wave, folders: Sequence[Path]) -> list[tuple[Pair, Participant]]:

@@ -189,21 +189,13 @@ def _count_today(session: Session, writer: Participant, moment: datetime) -> int
 
 def _line(message: Message) -> MessageLine:
     """A message with names; they are missing once they were destroyed."""
-    partner = None
-    if message.pair is not None:
-        pair = message.pair
-        partner = pair.mentee if pair.mentor_id == message.participant_id else pair.mentor
+    partner = message.pair.partner_of(message.participant_id) if message.pair is not None else None
     return MessageLine(
         message_id=message.id,
-        name=_name_of(message.participant),
-        partner=_name_of(partner) if partner is not None else None,
+        name=message.participant.name,
+        partner=partner.name if partner is not None else None,
         kind=message.kind,
         text=message.body,
         sent_on=message.sent_at.date(),
         state=message.state,
     )
-
-
-def _name_of(person: Participant) -> str | None:
-    """The name of a person, unless it has been destroyed."""
-    return person.contact.name if person.contact is not None else None

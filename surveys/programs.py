@@ -158,7 +158,7 @@ def add_pair(
     as_utc(now)
     for person, role in ((mentor, Role.MENTOR), (mentee, Role.MENTEE)):
         if person.role is not role or person.program_id != cohort.program_id:
-            raise ProgramError("role", name=_name_of(person) or person.id, role=role.value)
+            raise ProgramError("role", name=person.name or person.id, role=role.value)
     line = ReportingLine(reporting_line)
     if line is not ReportingLine.NONE and not allow_reporting_line:
         raise ReportingLineError
@@ -263,8 +263,8 @@ def list_pairs(session: Session, cohort: Cohort) -> list[PairListing]:
     listings = [
         PairListing(
             pair.id,
-            _name_of(pair.mentor),
-            _name_of(pair.mentee),
+            pair.mentor.name,
+            pair.mentee.name,
             pair.started_on,
             pair.ended_on,
             pair.reporting_line,
@@ -280,11 +280,6 @@ def _named(name: str) -> str:
     if not trimmed or any(sign < " " or sign == "\x7f" for sign in trimmed):
         raise ProgramError("name")
     return trimmed
-
-
-def _name_of(participant: Participant) -> str | None:
-    """The name of a participant, unless it has been destroyed."""
-    return participant.contact.name if participant.contact is not None else None
 
 
 def _check_dates(starts_on: date | None, ends_on: date | None) -> None:

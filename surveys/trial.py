@@ -201,15 +201,7 @@ def _lines(session: Session, wave: Wave) -> list[TalkLine]:
             joinedload(Talk.pair).joinedload(Pair.mentee).joinedload(Participant.contact),
         )
     )
-    lines = [
-        TalkLine(talk.id, _name_of(talk.pair.mentor), _name_of(talk.pair.mentee), talk.held_on)
-        for talk in found
-    ]
+    lines = [TalkLine(talk.id, talk.pair.mentor.name, talk.pair.mentee.name, talk.held_on) for talk in found]
     return sorted(
         lines, key=lambda line: ((line.mentor or "").casefold(), (line.mentee or "").casefold(), line.talk_id)
     )
-
-
-def _name_of(person: Participant) -> str | None:
-    """The name of a person, unless it has been destroyed."""
-    return person.contact.name if person.contact is not None else None

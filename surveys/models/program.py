@@ -103,6 +103,11 @@ class Participant(Base):
         back_populates="participant", cascade="all, delete-orphan", passive_deletes=True, single_parent=True
     )
 
+    @property
+    def name(self) -> str | None:
+        """The person's name, None once it has been destroyed."""
+        return self.contact.name if self.contact is not None else None
+
 
 class Contact(Base):
     """Name and address of a participant, in a row of its own that can be destroyed."""
@@ -141,6 +146,10 @@ class Pair(Base):
     cohort: Mapped[Cohort] = relationship(back_populates="pairs")
     mentor: Mapped[Participant] = relationship(foreign_keys=[mentor_id])
     mentee: Mapped[Participant] = relationship(foreign_keys=[mentee_id])
+
+    def partner_of(self, participant_id: str) -> Participant:
+        """The other person of the pair."""
+        return self.mentee if self.mentor_id == participant_id else self.mentor
 
 
 class Wave(Base):

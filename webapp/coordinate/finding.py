@@ -29,7 +29,11 @@ def load_cohort(slug: str, cohort_id: str) -> Cohort:
 
 def load_wave(slug: str, wave_id: str) -> Wave:
     """Return a wave of a programme that the user coordinates."""
-    program = load_program(slug)
+    return find_wave(load_program(slug), wave_id)
+
+
+def find_wave(program: Program, wave_id: str) -> Wave:
+    """Return a wave of a programme, whoever looks for it."""
     wave = db().get(Wave, check_key(wave_id))
     if wave is None or wave.cohort.program_id != program.id:
         abort(404)

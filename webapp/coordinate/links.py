@@ -17,7 +17,7 @@ from werkzeug.wrappers import Response
 from instruments.model import Role
 from surveys import invitations
 from surveys.invitations import IssuedInvitation
-from surveys.models import Contact, Invitation, Pair, Participant, Wave
+from surveys.models import Invitation, Pair, Participant, Wave
 from surveys.waves import wave_state
 from webapp.access import current_user
 from webapp.coordinate.cohorts import read_done, send_csv
@@ -113,9 +113,9 @@ def list_holders(session: Session, wave: Wave) -> list[LinkHolder]:
     holders = [
         LinkHolder(
             invitation.id,
-            _name_of(invitation.participant),
+            invitation.participant.name,
             Role(invitation.participant.role),
-            _name_of(_find_partner(invitation)),
+            invitation.pair.partner_of(invitation.participant_id).name,
         )
         for invitation in newest.values()
     ]
@@ -131,7 +131,7 @@ def _write_rows(wave: Wave, issued: Iterable[IssuedInvitation]) -> str:
         if contact is None:
             continue
         locale = contact.locale or wave.cohort.program.default_locale
-        partner = _name_of(_find_partner(one.invitation)) or ""
+        partner = one.invitation.pair.partner_of(one.invitation.participant_id).name or ""
         cells = (contact.name, contact.email, locale, _make_link(one), Role(person.role).value, partner)
         rows.append(tuple(disarm_cell(cell) for cell in cells))
     rows.sort(key=lambda row: row[0].casefold())
@@ -149,15 +149,3 @@ def disarm_cell(cell: str) -> str:
     """Return a cell that no spreadsheet takes for a formula; people's names come from files that others wrote."""
     begins = unicodedata.normalize("NFKC", cell).lstrip().startswith(FORMULA_STARTS)
     return f"'{cell}" if begins or cell.startswith(FORMULA_STARTS) else cell
-
-
-def _find_partner(invitation: Invitation) -> Participant:
-    """Return the other person of the pair."""
-    pair = invitation.pair
-    return pair.mentee if pair.mentor_id == invitation.participant_id else pair.mentor
-
-
-def _name_of(person: Participant) -> str | None:
-    """Return a person's name, None once it has been destroyed."""
-    contact: Contact | None = person.contact
-    return contact.name if contact is not None else None

@@ -31,7 +31,7 @@ def end_pair(slug: str, cohort_id: str, pair_id: str) -> str | Response | tuple[
             put_error(form, END_FIELD, error)
         else:
             return _to_cohort(slug, cohort_id, "pair_ended")
-    people = [person.contact.name if person.contact else None for person in (pair.mentor, pair.mentee)]
+    people = [pair.mentor.name, pair.mentee.name]
     page = render_template(
         "coordinate/pair_end.html", program=cohort.program, cohort=cohort, pair=pair, people=people, form=form
     )

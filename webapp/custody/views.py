@@ -1,6 +1,5 @@
 """The custodians' pages: one asks to read one named person's answers, another agrees or refuses. The answers appear on no page."""
 
-import re
 from dataclasses import dataclass
 
 from flask import Blueprint, abort, redirect, render_template, request, url_for
@@ -11,6 +10,7 @@ from surveys.break_glass import GlassState
 from surveys.errors import BreakGlassError, SignInError
 from surveys.models import BreakGlassRequest, GlassDecision, MembershipRole, Participant, Program, User
 from webapp.access import current_user, get_program, membership_required, programs_of
+from webapp.coordinate.finding import check_key
 from webapp.coordinate.forms import make_choices, put_error
 from webapp.coordinate.words import PERSON
 from webapp.custody.forms import PasswordForm, RequestForm
@@ -164,12 +164,11 @@ def _show_request(
 def _describe(found: BreakGlassRequest) -> RequestLine:
     """Return a request with its names."""
     person = db().get(Participant, found.participant_id)
-    contact = person.contact if person is not None else None
     decided_by = db().get(User, found.decided_by) if found.decided_by is not None else None
     return RequestLine(
         request=found,
         state=break_glass.state_of(found, now()).value,
-        person=contact.name if contact is not None else "",
+        person=(person.name or "") if person is not None else "",
         role=PERSON[person.role] if person is not None else "",
         asked_by=db().get_one(User, found.requested_by).name,
         decided_by=decided_by.name if decided_by is not None else "",
@@ -204,9 +203,7 @@ def _new_form() -> RequestForm:
 
 def _find(program: Program, request_id: str) -> BreakGlassRequest:
     """Return a request of a programme."""
-    found = None
-    if re.fullmatch(r"[0-9a-f]{32}", request_id):
-        found = db().get(BreakGlassRequest, request_id)
+    found = db().get(BreakGlassRequest, check_key(request_id))
     if found is None or found.program_id != program.id:
         abort(404)
     return found

@@ -1,6 +1,5 @@
 """From the parts of an address to what a moderator may see; everything else answers 404, and the rule comes before all of it."""
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
@@ -16,10 +15,9 @@ from surveys.open_questions import OpenQuestion, open_questions
 from surveys.waves import WaveState, instrument_of, wave_state
 from webapp.access import current_user, get_program
 from webapp.coordinate.figures import choose_locale_of
+from webapp.coordinate.finding import find_wave
 from webapp.database import db, instrument_folders, now
 from webapp.i18n import gettext as _
-
-KEY = re.compile(r"[0-9a-f]{32}")
 
 
 @dataclass(frozen=True)
@@ -81,23 +79,11 @@ def load_program(slug: str) -> Program:
 
 def load_desk(slug: str, wave_id: str) -> Desk:
     """Return a wave of a programme that the user moderates, once nobody can answer it any more."""
-    program = load_program(slug)
-    wave = db().get(Wave, checked_key(wave_id))
-    if (
-        wave is None
-        or wave.cohort.program_id != program.id
-        or wave_state(wave, now()) is not WaveState.CLOSED
-    ):
+    wave = find_wave(load_program(slug), wave_id)
+    if wave_state(wave, now()) is not WaveState.CLOSED:
         abort(404)
     instrument = instrument_of(wave, folders=instrument_folders())
     return Desk(wave, instrument, open_questions(instrument, wave))
-
-
-def checked_key(key: str) -> str:
-    """Return a key as it can stand in the database; anything else is 404 before it gets there."""
-    if not KEY.fullmatch(key):
-        abort(404)
-    return key
 
 
 def circumstances() -> dict[str, Any]:

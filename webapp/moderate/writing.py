@@ -9,12 +9,13 @@ from surveys import comments, theme_publishing, themes
 from surveys.errors import ThemeError
 from surveys.published_themes import read_theme, themes_of
 from surveys.themes import StoredTheme
+from webapp.coordinate.finding import check_key
 from webapp.coordinate.forms import make_choices, put_error
 from webapp.coordinate.words import KINDS
 from webapp.database import db, discard_changes
 from webapp.errors import translate_error
 from webapp.i18n import get_locale, locale_name
-from webapp.moderate.finding import Desk, checked_key, circumstances, load_desk
+from webapp.moderate.finding import Desk, circumstances, load_desk
 from webapp.moderate.forms import (
     PressedForm,
     ThemeForm,
@@ -65,7 +66,7 @@ def change_theme(slug: str, wave_id: str, item_id: str, key: str) -> str | Respo
     """Show a theme beside the comments, and keep its changes unless somebody else was faster."""
     desk = load_desk(slug, wave_id)
     desk.question(item_id)
-    theme = themes.get_theme(db(), desk.wave, item_id, checked_key(key), **circumstances())
+    theme = themes.get_theme(db(), desk.wave, item_id, check_key(key), **circumstances())
     if request.method == "GET":
         if theme is None:
             abort(404)
@@ -98,7 +99,7 @@ def delete_theme(slug: str, wave_id: str, item_id: str, key: str) -> Response:
     desk = load_desk(slug, wave_id)
     desk.question(item_id)
     version = read_number(PressedForm().seen.data)
-    themes.delete_theme(db(), desk.wave, item_id, checked_key(key), version=version, **circumstances())
+    themes.delete_theme(db(), desk.wave, item_id, check_key(key), version=version, **circumstances())
     return _to_question(desk, item_id)
 
 
