@@ -19,7 +19,7 @@ from sqlalchemy import delete, event, select, update
 from sqlalchemy.orm import Session
 
 from instruments.digests import digest as digest_of
-from surveys.database import as_utc
+from surveys.database import as_utc, midnight
 from surveys.errors import AuditLogError
 from surveys.models import AuditChain, AuditEvent, AuditHead, Base, MembershipRole, Program, User, Wave
 
@@ -278,7 +278,7 @@ def _add(
     """Write an entry, to be chained at the commit."""
     moment = as_utc(now)
     if chain is AuditChain.BY_DAY:
-        moment = moment.replace(hour=0, minute=0, second=0, microsecond=0)
+        moment = midnight(moment)
     entry = AuditEvent(
         chain=chain,
         happened_at=moment,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session, joinedload
 
 from surveys.errors import ModerationError
@@ -77,11 +77,7 @@ def read_comments(
     rows = session.execute(
         select(Comment.key, Comment.text, Response.locale, Comment.may_be_quoted)
         .join(Response, Response.key == Comment.response_key)
-        .where(
-            Response.wave_id == wave.id,
-            Response.state == ResponseState.SUBMITTED,
-            Comment.item_id == item_id,
-        )
+        .where(*_sent(wave, item_id))
         # By a random key that belongs to this comment alone: even a generator that repeats itself gives two questions orders
         # that have nothing to do with each other.
         .order_by(Comment.key)
@@ -142,11 +138,7 @@ def authors_of(session: Session, wave: Wave, item_id: str) -> Mapping[str, str]:
     rows = session.execute(
         select(Comment.key, Response.respondent_key)
         .join(Response, Response.key == Comment.response_key)
-        .where(
-            Response.wave_id == wave.id,
-            Response.state == ResponseState.SUBMITTED,
-            Comment.item_id == item_id,
-        )
+        .where(*_sent(wave, item_id))
     )
     return dict(rows.all())
 
@@ -156,13 +148,18 @@ def _common_locales(session: Session, wave: Wave, item_id: str) -> frozenset[str
     people = session.execute(
         select(Response.locale, Response.respondent_key)
         .join(Comment, Comment.response_key == Response.key)
-        .where(
-            Response.wave_id == wave.id,
-            Response.state == ResponseState.SUBMITTED,
-            Comment.item_id == item_id,
-        )
+        .where(*_sent(wave, item_id))
         .distinct()
     )
     counted = Counter(locale for locale, _ in people)
     least = max(floor_of(wave), wave.cohort.program.floor)
     return frozenset(locale for locale, n_people in counted.items() if n_people >= least)
+
+
+def _sent(wave: Wave, item_id: str) -> tuple[ColumnElement[bool], ...]:
+    """What a comment on a question has to be: of this wave, and sent."""
+    return (
+        Response.wave_id == wave.id,
+        Response.state == ResponseState.SUBMITTED,
+        Comment.item_id == item_id,
+    )

@@ -24,9 +24,9 @@ def forget_contact(session: Session, program: Program, email: str, *, now: datet
     if not people:
         raise ProgramError("not_found", name=email[:80])
     session.execute(delete(Contact).where(Contact.participant_id.in_(people)))
+    # How a mediation ended goes with its message.
     written = delete(Message).where(Message.participant_id.in_(people)).returning(Message.id)
     n_messages = len(session.execute(written).all())
-    # How a mediation ended goes with its message.
     session.execute(delete(TrialDecision).where(TrialDecision.participant_id.in_(people)))
     session.execute(delete(ExtensionWish).where(ExtensionWish.participant_id.in_(people)))
     # What the database deleted must not be read from memory any more.

@@ -62,6 +62,11 @@ def as_utc(moment: datetime) -> datetime:
     return moment.astimezone(UTC)
 
 
+def midnight(moment: datetime) -> datetime:
+    """The beginning of a moment's day, as days are counted here: in UTC."""
+    return as_utc(moment).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
 class UTCDateTime(TypeDecorator[datetime]):
     """An aware moment: `timestamptz` on PostgreSQL, ISO 8601 text of fixed width in UTC on SQLite.
 

@@ -118,7 +118,7 @@ def check_invitation(invitation: Invitation, now: datetime) -> None:
 def hold_invitation(session: Session, invitation: Invitation, *, now: datetime) -> WaveState:
     """Read an invitation and its wave afresh, hold both as they are, and say whether the wave is open; raises InvitationError.
 
-    For what is written through a link besides answers: a message may be sent whatever the wave's state, a decision may not.
+    For whatever is written through a link: answers and decisions need an open wave, a message may be sent in any state.
     """
     moment = as_utc(now)
     # First the wave, then the person, as everywhere: two that lock in opposite order would wait for each other forever. The

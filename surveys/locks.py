@@ -25,13 +25,13 @@ def lock_pair(session: Session, pair_id: str) -> None:
     _lock_number(session, f"viceversa pair {pair_id}")
 
 
-def lock_program(session: Session, program_id: str) -> None:
-    """Let those who decide something about a whole programme take turns.
+def lock_program(session: Session, program_id: str) -> Program:
+    """Let those who decide something about a whole programme take turns, and give the programme to them.
 
     Rows that only name the programme, such as a message, are written meanwhile and wait for nobody.
     """
-    turn = select(Program.id).where(Program.id == program_id)
-    session.execute(turn.with_for_update(key_share=True))
+    turn = select(Program).where(Program.id == program_id)
+    return session.scalars(turn.with_for_update(key_share=True)).one()
 
 
 def _lock_number(session: Session, subject: str) -> None:

@@ -5,7 +5,7 @@ A page behind a link never shows what was written earlier: the link passes throu
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from hashlib import sha256
 
 from sqlalchemy import func, select
@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, joinedload
 
 from surveys.audit import AuditAction, record_event
-from surveys.database import as_utc
+from surveys.database import as_utc, midnight
 from surveys.errors import MessageError
 from surveys.invitations import hold_invitation
 from surveys.models import (
@@ -178,11 +178,11 @@ def next_states(kind: MessageKind, state: MessageState) -> Sequence[MessageState
 
 def _count_today(session: Session, writer: Participant, moment: datetime) -> int:
     """How many messages somebody has sent since the last midnight."""
-    midnight = datetime.combine(moment.date(), time(), tzinfo=moment.tzinfo)
+    today = midnight(moment)
     sent = select(func.count()).where(
         Message.participant_id == writer.id,
-        Message.sent_at >= midnight,
-        Message.sent_at < midnight + timedelta(days=1),
+        Message.sent_at >= today,
+        Message.sent_at < today + timedelta(days=1),
     )
     return session.scalar(sent) or 0
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from instruments.model import Instrument, Role
+from instruments.model import Form, Instrument, Role
 from surveys.models import Wave
 from surveys.waves import form_of
 
@@ -25,7 +25,11 @@ def open_questions(instrument: Instrument, wave: Wave) -> tuple[OpenQuestion, ..
     asked: dict[str, list[Role]] = {}
     for role in Role:
         if instrument.has_form(wave.kind, role):
-            for item_id in form_of(wave, role, instrument).item_ids:
-                if instrument.format_of(item_id).kind == "text":
-                    asked.setdefault(item_id, []).append(role)
+            for item_id in written_items(instrument, form_of(wave, role, instrument)):
+                asked.setdefault(item_id, []).append(role)
     return tuple(OpenQuestion(item_id, tuple(roles)) for item_id, roles in asked.items())
+
+
+def written_items(instrument: Instrument, form: Form) -> list[str]:
+    """The questions of a form that are answered in words."""
+    return [item_id for item_id in form.item_ids if instrument.format_of(item_id).kind == "text"]

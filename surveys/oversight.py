@@ -6,7 +6,7 @@ the day, and only once that day is over: whoever looked twice on the same day wo
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, time
+from datetime import datetime
 
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from instruments.model import WaveKind
 from surveys.audit import A_PARTICIPANT, OPERATOR, SYSTEM, follow_chain, genesis, verify_log
 from surveys.break_glass import GlassState, ends_at, list_requests, state_of
-from surveys.database import as_utc
+from surveys.database import as_utc, midnight
 from surveys.models import (
     AuditChain,
     AuditEvent,
@@ -147,7 +147,7 @@ def entries_by_chain(session: Session, *, now: datetime) -> Mapping[AuditChain, 
         seen = {entry.id for entry in walked}
         loose = sorted((entry for entry in mine if entry.id not in seen), key=lambda one: one.happened_at)
         if chain is AuditChain.BY_DAY:
-            today = _midnight(now)
+            today = midnight(now)
             late = next((at for at, one in enumerate(walked) if one.happened_at >= today), len(walked))
             walked, loose = walked[:late], [one for one in loose if one.happened_at < today]
         known[chain] = [*walked, *loose]
@@ -232,11 +232,6 @@ def _visible(session: Session, program: Program, now: datetime) -> list[AuditEve
     known = entries_by_chain(session, now=now).values()
     mine = [entry for entries in known for entry in reversed(entries) if concerns(entry, program)]
     return sorted(mine, key=lambda entry: entry.happened_at, reverse=True)
-
-
-def _midnight(now: datetime) -> datetime:
-    """The beginning of the day, as the log counts days."""
-    return datetime.combine(as_utc(now).date(), time(), tzinfo=UTC)
 
 
 def _month_of(entry: AuditEvent) -> str:

@@ -12,13 +12,14 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from instruments.model import Instrument, Role
+from instruments.model import Instrument
 from surveys.audit import KEPT_MONTHS
 from surveys.models import ContactKind, Program, Wave
+from surveys.open_questions import open_questions
 from surveys.program_contacts import program_contacts
 from surveys.published import RULES_VERSION
 from surveys.retention import RetentionPolicy, promised_retention
-from surveys.waves import floor_of, form_of, instrument_of
+from surveys.waves import floor_of, instrument_of
 
 # Sensitive scales need this many people; the same number as in `scoring.disclosure`, which participants' pages do not load.
 SENSITIVE_FLOOR = 10
@@ -69,13 +70,13 @@ def wave_facts(
 ) -> PrivacyFacts:
     """The facts of one wave, with the floor that was promised for it."""
     instrument = instrument_of(wave, folders=folders)
-    words = any(
-        asks_for_words(instrument, form_of(wave, role, instrument).item_ids)
-        for role in Role
-        if instrument.has_form(wave.kind, role)
-    )
     return make_facts(
-        session, wave.cohort.program, policy, floor=floor_of(wave), instrument=instrument, words=words
+        session,
+        wave.cohort.program,
+        policy,
+        floor=floor_of(wave),
+        instrument=instrument,
+        words=bool(open_questions(instrument, wave)),
     )
 
 
@@ -104,8 +105,3 @@ def make_facts(
             NamedOffice(kind, named[kind].name, named[kind].reach) for kind in ContactKind if kind in named
         ),
     )
-
-
-def asks_for_words(instrument: Instrument, item_ids: Sequence[str]) -> bool:
-    """Whether one of the questions is answered in one's own words."""
-    return any(instrument.format_of(item_id).kind == "text" for item_id in item_ids)

@@ -23,14 +23,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session, joinedload
 
 from instruments.digests import digest as digest_of
 from instruments.errors import N_
 from instruments.model import Role, WaveKind
 from surveys.errors import SurveyError
-from surveys.models import Cohort, Program, Release, Wave
+from surveys.models import Cohort, Program, PublishedGroup, Release, Wave
 
 RULES_VERSION = "2"
 NOT_SHOWN: Mapping[str, Any] = {"shown": False}
@@ -203,6 +203,17 @@ def publish_change(
         "g_low": g_low,
         "g_high": g_high,
     }
+
+
+def groups_of(program_id: str) -> Select[PublishedGroup]:
+    """Who stands behind every number that a programme has published."""
+    return (
+        select(PublishedGroup)
+        .join(Release, Release.id == PublishedGroup.release_id)
+        .join(Wave, Wave.id == Release.wave_id)
+        .join(Cohort, Cohort.id == Wave.cohort_id)
+        .where(Cohort.program_id == program_id)
+    )
 
 
 def read_release(release: Release) -> ReleaseView:

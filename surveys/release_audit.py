@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 from instruments.model import Role
 from surveys.errors import ReleaseAuditError
 from surveys.models import Cohort, Program, PublishedGroup, Release, Response, Wave
-from surveys.published import FULL_REPORT, OUTER_SHARE, SMALLEST_SPREAD
+from surveys.published import FULL_REPORT, OUTER_SHARE, SMALLEST_SPREAD, groups_of
 from surveys.release_menu import Candidate, CandidateName, name_by_person
 
 if TYPE_CHECKING:
@@ -108,12 +108,7 @@ def _numbers_before(
     """Everything the programme has published about the scales of the new numbers."""
     grids = {candidate.scale.id: _grid(candidate) for candidate in new}
     groups = session.execute(
-        select(PublishedGroup, Release.body)
-        .join(Release, Release.id == PublishedGroup.release_id)
-        .join(Wave, Wave.id == Release.wave_id)
-        .join(Cohort, Cohort.id == Wave.cohort_id)
-        .where(Cohort.program_id == program.id)
-        .order_by(PublishedGroup.key)
+        groups_of(program.id).add_columns(Release.body).order_by(PublishedGroup.key)
     ).all()
     roles = _roles_of(session, program, [(group, body) for group, body in groups])
     for group, body in groups:

@@ -24,6 +24,7 @@ from instruments.model import Role, WaveKind
 from surveys.audit import AuditAction, record_event
 from surveys.datasets import WaveStillOpenError, item_frame
 from surveys.errors import ReleaseAuditError
+from surveys.locks import lock_program
 from surveys.models import (
     Cohort,
     Program,
@@ -45,6 +46,7 @@ from surveys.published import (
     Verdict,
     as_text,
     find_release,
+    groups_of,
     publish_change,
     publish_level,
     release_of,
@@ -142,9 +144,7 @@ def freeze_release(
 def _take_turn(session: Session, wave: Wave) -> Program:
     """Lock the programme: what is published together has to be decided one after the other."""
     program_id = session.scalars(select(Cohort.program_id).where(Cohort.id == wave.cohort_id)).one()
-    return session.scalars(
-        select(Program).where(Program.id == program_id).with_for_update(key_share=True)
-    ).one()
+    return lock_program(session, program_id)
 
 
 def _score_cohort(session: Session, wave: Wave, folders: Sequence[Path]) -> dict[WaveKind, ScoredWave]:
@@ -243,13 +243,7 @@ def _published_before(session: Session, program: Program) -> list["Cell"]:
     """Every cell that the programme has published, its members named as `_decide` names them."""
     from scoring.disclosure import Cell
 
-    groups = session.scalars(
-        select(PublishedGroup)
-        .join(Release, Release.id == PublishedGroup.release_id)
-        .join(Wave, Wave.id == Release.wave_id)
-        .join(Cohort, Cohort.id == Wave.cohort_id)
-        .where(Cohort.program_id == program.id)
-    )
+    groups = session.scalars(groups_of(program.id))
     return [
         Cell(
             group.quantity,

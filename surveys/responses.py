@@ -19,12 +19,11 @@ from instruments.answers import AnswerCheck, AnswerValue, validate_answers
 from instruments.model import Form, FormPage, Instrument, Role
 from surveys.database import as_utc
 from surveys.errors import AnswerError, ResponseError, WaveNotOpenError
-from surveys.invitations import check_invitation
-from surveys.locks import lock_person
+from surveys.invitations import hold_invitation
 from surveys.models import Answer, Comment, Invitation, Respondent, Response, ResponseState, Wave, new_key
 from surveys.pseudonyms import DraftKeys, Pseudonyms
 from surveys.statements import note_statement
-from surveys.waves import WaveState, form_of, instrument_of, lock_wave, wave_state
+from surveys.waves import WaveState, form_of, instrument_of
 
 
 @dataclass(frozen=True)
@@ -252,15 +251,8 @@ def _open_desk(
 
 
 def _check_open(session: Session, invitation: Invitation, now: datetime) -> Wave:
-    """Read the invitation and the wave afresh, and hold both as they are; raises if one of them no longer lets answers in."""
-    moment = as_utc(now)
-    # First the wave, then the invitation, as everywhere: two that lock in opposite order would wait for each other forever.
-    lock_wave(session, invitation.wave, shared=True)
-    lock_person(session, invitation.participant_id)
-    session.refresh(invitation, ["revoked_at", "expires_at"])
-    session.refresh(invitation.participant, ["surveys_ended_on"])
-    check_invitation(invitation, moment)
-    state = wave_state(invitation.wave, moment)
+    """Hold the invitation and the wave as they are; raises if one of them no longer lets answers in."""
+    state = hold_invitation(session, invitation, now=now)
     if state is not WaveState.OPEN:
         raise WaveNotOpenError(state.value)
     return invitation.wave

@@ -211,8 +211,8 @@ def own_goals(
     """
     partners: dict[str, str] = {}
     for invitation in _invitations_of(session, participant):
-        response = load_response(session, invitation, pseudonyms)
-        if response is not None and response.answers and may_read(response):
+        response = load_response(session, invitation, pseudonyms, may_read=may_read)
+        if response is not None and response.answers:
             partners[invitation.pair_id] = partner_name(session, invitation) or unnamed_partner
     goals = session.scalars(
         select(Goal).where(Goal.pair_id.in_(partners)).order_by(Goal.pair_id, Goal.position)

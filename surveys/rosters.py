@@ -12,6 +12,7 @@ from instruments.errors import N_
 from instruments.model import Role
 from surveys.audit import AuditAction, record_event
 from surveys.errors import CodedError
+from surveys.locks import lock_program
 from surveys.models.access import User
 from surveys.models.program import Cohort, Contact, Pair, Participant, Program, ReportingLine
 from surveys.roster_files import RosterNote, RosterProblem
@@ -170,10 +171,7 @@ def apply_import(
     if cohort is None:
         raise RosterError("no_cohort")
     # Two imports into one programme queue here, so that neither can add a person whom the other is just adding.
-    # SQLite, which has no row locks, queues writers from the beginning of their transactions.
-    program = session.scalars(
-        select(Program).where(Program.id == cohort.program_id).with_for_update(key_share=True)
-    ).one()
+    program = lock_program(session, cohort.program_id)
     fresh = plan_import(session, cohort, plan.roster)
     if fresh.problems or not fresh.would_do_the_same(plan):
         raise RosterError("stale", fresh.problems)

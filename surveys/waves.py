@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from instruments.catalog import get_instrument
 from instruments.model import Form, Instrument, Role, WaveKind
 from surveys.audit import AuditAction, record_event
-from surveys.database import as_utc
+from surveys.database import as_utc, midnight
 from surveys.errors import WaveError
 from surveys.models import Cohort, Invitation, Participant, Response, ResponseState, User, Wave
 
@@ -181,7 +181,6 @@ def response_rates(session: Session, wave: Wave, *, now: datetime) -> tuple[Resp
     """
     moment = as_utc(now)
     today = moment.date()
-    midnight = datetime.combine(today, time(), tzinfo=moment.tzinfo)
     is_closed = wave_state(wave, moment) is WaveState.CLOSED
     # A link that was replaced or given up still counts as one person asked, so that a withdrawal does not show as a smaller
     # group. Its first day counts, or a new link in its place would.
@@ -207,7 +206,7 @@ def response_rates(session: Session, wave: Wave, *, now: datetime) -> tuple[Resp
     )
     answered = {role: (n_sent, n_people) for role, n_sent, n_people in session.execute(sent)}
     # Links as well: who may add people to a role could otherwise find out, by when the rate moves, how many have answered.
-    before = true() if is_closed else asked.c.issued_at < midnight
+    before = true() if is_closed else asked.c.issued_at < midnight(moment)
     sizes = select(
         asked.c.role,
         func.count().filter(before),

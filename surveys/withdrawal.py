@@ -15,19 +15,16 @@ from surveys.errors import ResponseError
 from surveys.locks import lock_person, lock_program
 from surveys.models import (
     Answer,
-    Cohort,
     Comment,
     ExtensionWish,
     Invitation,
     Pair,
     Participant,
-    PublishedGroup,
-    Release,
     Respondent,
     Response,
-    Wave,
 )
 from surveys.pseudonyms import Pseudonyms
+from surveys.published import groups_of
 from surveys.retention import link_destroyed_on
 from surveys.rights import ReceiptCounts, issue_receipt
 
@@ -122,14 +119,7 @@ def _break_pairs(
             session.execute(update(Response).where(Response.pair_key == former).values(pair_key=fresh))
     if not renamed:
         return
-    groups = session.scalars(
-        select(PublishedGroup)
-        .join(Release, Release.id == PublishedGroup.release_id)
-        .join(Wave, Wave.id == Release.wave_id)
-        .join(Cohort, Cohort.id == Wave.cohort_id)
-        .where(Cohort.program_id == participant.program_id)
-    )
-    for group in groups:
+    for group in session.scalars(groups_of(participant.program_id)):
         answers = zip(group.members, group.pairs, strict=True)
         group.pairs = [pair if who == respondent_key else renamed.get(pair, pair) for who, pair in answers]
 

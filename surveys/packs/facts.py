@@ -14,7 +14,8 @@ from instruments.digests import digest as digest_of
 from instruments.model import Instrument, Role, WaveKind
 from surveys.errors import PackError
 from surveys.models import Cohort, DataPackage, Membership, MembershipRole, Program, Wave
-from surveys.privacy import PrivacyFacts, asks_for_words, make_facts
+from surveys.open_questions import written_items
+from surveys.privacy import PrivacyFacts, make_facts
 from surveys.retention import RetentionPolicy
 from surveys.waves import floor_of, instrument_of
 
@@ -101,7 +102,7 @@ def pack_facts(
     )
     questionnaires = _questionnaires(program, waves, folders)
     words = any(
-        asks_for_words(one.instrument, one.instrument.form(kind, role, one.picks).item_ids)
+        written_items(one.instrument, one.instrument.form(kind, role, one.picks))
         for one in questionnaires
         for kind in one.kinds
         for role in Role

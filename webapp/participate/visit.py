@@ -173,12 +173,6 @@ class Visit:
             unnamed_partner=i18n.gettext("your partner"),
         )
 
-    @property
-    def asks_for_words(self) -> bool:
-        """Whether anything in this questionnaire is answered in the person's own words, which a moderator may read."""
-        kinds = (self.instrument.format_of(item_id).kind for item_id in self.form.item_ids)
-        return any(kind == "text" for kind in kinds)
-
     @cached_property
     def contacts(self) -> Mapping[ContactKind, ProgramContact]:
         """Who holds which office in the programme."""
@@ -206,7 +200,7 @@ class Visit:
         """The people and services to turn to, as far as they are named."""
         return [self.contacts[kind] for kind in SAFE_CHANNELS if kind in self.contacts]
 
-    @property
+    @cached_property
     def needs_support(self) -> bool:
         """Whether the answers that this browser gave call for the support card; found anew for each page and kept nowhere."""
         return support.needs_support(
