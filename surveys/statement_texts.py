@@ -6,6 +6,7 @@ shown, and to whom it was a promise, is kept by `surveys.statements`.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from instruments.digests import digest as digest_of
 from instruments.errors import N_
@@ -62,7 +63,7 @@ class Statement:
     notes: tuple[Sentence, ...]
     sections: tuple[Section, ...]
 
-    @property
+    @cached_property
     def promise_digest(self) -> str:
         """The digest of what is promised, whatever the language: of the facts and the sentences chosen."""
         return digest_of({"facts": self.facts.as_json(), "sentences": [one.text for one in self.sentences()]})

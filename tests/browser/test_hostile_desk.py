@@ -98,7 +98,8 @@ def attack(browser: Any, url: str, token: str, seeds: Seeds) -> list[tuple[Any, 
     look()
     assert page.locator("figure img").evaluate("image => image.complete && image.naturalWidth > 200")
     # Signed out, the way back leads to nothing that the browser kept.
-    page.click("header form.account button")
+    with page.expect_navigation(wait_until="networkidle"):
+        page.click("header form.account button")
     page.go_back()
     look()
     assert "Ease with the partner" not in page.inner_text("main")

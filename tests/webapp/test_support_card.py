@@ -241,7 +241,7 @@ def test_a_trace_in_the_log_would_be_noticed(
     app: Flask, low_and_high: list[tuple[FlaskClient, str]], watch: Watch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The control: a page that notes for whom it opened the card does not pass."""
-    found = Visit.needs_support.fget
+    found = Visit.needs_support.func
 
     def log(visit: Visit) -> bool:
         needed: bool = found(visit)

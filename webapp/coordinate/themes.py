@@ -3,8 +3,9 @@
 from flask import render_template
 
 from instruments.errors import InstrumentError
+from instruments.model import Instrument
 from surveys.models import MembershipRole, Wave
-from surveys.open_questions import open_questions
+from surveys.open_questions import OpenQuestion, open_questions
 from surveys.program_contacts import has_office
 from surveys.published_themes import themes_of
 from surveys.waves import instrument_of
@@ -23,7 +24,7 @@ def show_themes(slug: str, wave_id: str) -> str:
     published, locale = themes_of(db(), wave), choose_locale_of(instrument)
     questions = [
         (
-            " / ".join(question.wordings(instrument, wave, locale)).replace("{P}", _("your partner")),
+            write_question(question, instrument, wave, locale),
             published[question.item_id].themes if question.item_id in published else (),
         )
         for question in asked
@@ -39,6 +40,11 @@ def show_themes(slug: str, wave_id: str) -> str:
         published_on=max((one.published_on for one in published.values()), default=None),
         is_moderated=has_office(db(), wave.cohort.program, MembershipRole.MODERATOR),
     )
+
+
+def write_question(question: OpenQuestion, instrument: Instrument, wave: Wave, locale: str) -> str:
+    """Return a question as it is asked, in all its wordings and without a name."""
+    return " / ".join(question.wordings(instrument, wave, locale)).replace("{P}", _("your partner"))
 
 
 def asks_for_words(wave: Wave) -> bool:

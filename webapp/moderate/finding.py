@@ -16,8 +16,8 @@ from surveys.waves import WaveState, instrument_of, wave_state
 from webapp.access import current_user, get_program
 from webapp.coordinate.figures import choose_locale_of
 from webapp.coordinate.finding import find_wave
+from webapp.coordinate.themes import write_question
 from webapp.database import db, instrument_folders, now
-from webapp.i18n import gettext as _
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,7 @@ class Desk:
 
     def words(self, question: OpenQuestion) -> str:
         """A question as it is asked, in all its wordings."""
-        wordings = question.wordings(self.instrument, self.wave, self.locale)
-        return " / ".join(wordings).replace("{P}", _("your partner"))
+        return write_question(question, self.instrument, self.wave, self.locale)
 
 
 def signed_only(view: Callable[..., Any]) -> Callable[..., Any]:

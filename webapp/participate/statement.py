@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from flask import current_app
 from markupsafe import Markup, escape
 
 from surveys import statement_texts, statements
@@ -13,6 +14,8 @@ from surveys.statement_texts import Days, Months, Partner, Sentence, Statement, 
 from surveys.statements import ShownStatement
 from webapp import i18n
 from webapp.database import db, instrument_folders, now, retention_policy
+
+WORDED = "viceversa.statements"
 
 
 @dataclass(frozen=True)
@@ -68,9 +71,13 @@ class StatementPage:
         statements.keep_statements(db(), self.program.id, shown, now=now())
 
     def _in_words(self, locale: str) -> ShownStatement:
-        """The statement in one language."""
-        with i18n.force_locale(locale):
-            return statements.put_into_words(self.statement, locale, say_plainly)
+        """The statement in one language; what is promised changes seldom, and every page that is saved asks for all languages."""
+        worded: dict[tuple[str, str], ShownStatement] = current_app.extensions.setdefault(WORDED, {})
+        place = (self.statement.promise_digest, locale)
+        if place not in worded:
+            with i18n.force_locale(locale):
+                worded[place] = statements.put_into_words(self.statement, locale, say_plainly)
+        return worded[place]
 
     def _write(self, sentence: Sentence) -> Markup:
         """A sentence for a page, its names escaped and isolated."""

@@ -2,13 +2,13 @@
 
 import pytest
 
+from instruments.digests import canonical_json
 from instruments.model import Role, WaveKind
 from surveys.published import (
     ChangeCell,
     Figures,
     ReleaseDamagedError,
     as_text,
-    canonical_json,
     publish_change,
     publish_level,
     read_release,

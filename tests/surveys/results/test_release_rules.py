@@ -38,6 +38,7 @@ from sqlalchemy import delete, func, select
 
 from instruments.answers import AnswerValue
 from instruments.catalog import get_instrument
+from instruments.digests import canonical_json
 from instruments.model import Role, WaveKind
 from scoring import disclosure, suppression
 from scoring.disclosure import ALL_RULES, Rule, decide_release
@@ -45,7 +46,6 @@ from surveys import programs, release_audit, release_refusals, releases, respons
 from surveys.audit import list_events
 from surveys.errors import ProgramError, ReleaseAuditError
 from surveys.models import PublishedGroup, Release, Respondent
-from surveys.published import canonical_json
 
 MENTOR, MENTEE = Role.MENTOR, Role.MENTEE
 T0, TC, T2 = WaveKind.T0, WaveKind.TC, WaveKind.T2
