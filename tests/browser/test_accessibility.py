@@ -1,5 +1,10 @@
-"""Every participant page, in a left-to-right and a right-to-left language on a phone, holds against axe."""
+"""Every participant page holds against axe: six languages, phone and desk, light and dark, with and without JavaScript.
 
+A page is opened once and then looked at in every size and scheme. The default run gives each language JavaScript or not; the other half
+of the grid is in the slow run.
+"""
+
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,6 +13,17 @@ import pytest
 
 pytestmark = pytest.mark.browser
 
+PHONE = {"width": 360, "height": 780}
+# What depends on size or colours; the rest of a page is the same in all of them.
+CHANGING = ["color-contrast", "target-size", "scrollable-region-focusable"]
+GRID = [
+    ("en", "mentee", True),
+    ("de", "mentor", False),
+    ("ar", "mentee", False),
+    ("ur", "mentor", True),
+    ("hi", "mentee", True),
+    ("zh_Hans", "mentor", False),
+]
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 
@@ -19,22 +35,67 @@ def axe() -> str:
     return (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
 
 
-def violations(page: Any, axe: str) -> list[str]:
-    """What axe and two checks of our own find on the page as it stands."""
-    # Through the debugging protocol, so that the page's own security policy stays as it is.
+def violations(page: Any, axe: str, tags: list[str] = TAGS, rules: list[str] | None = None) -> list[str]:
+    """What axe and two checks of our own find on the page as it stands; `rules` asks for these rules only."""
+    # Through the debugging protocol, so that the page's own security policy stays as it is, and a page without scripts as well.
     page.evaluate(axe + "\n;0")
-    result = page.evaluate(
-        "tags => axe.run(document, {resultTypes: ['violations'], runOnly: {type: 'tag', values: tags}})", TAGS
-    )
+    only = {"type": "rule", "values": rules} if rules else {"type": "tag", "values": tags}
+    result = page.evaluate("only => axe.run(document, {resultTypes: ['violations'], runOnly: only})", only)
     found = [f"{v['id']}: {n['target']}" for v in result["violations"] for n in v["nodes"]]
-    if page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth + 1"):
-        found.append("the page scrolls sideways")
+    return found + sideways(page)
+
+
+def sideways(page: Any) -> list[str]:
+    """Whether the page has to be moved to and fro to be read."""
+    wide = page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth + 1")
+    return ["the page scrolls sideways"] if wide else []
+
+
+def look(page: Any, axe: str, name: str) -> list[str]:
+    """What is wrong with a page on a phone; and, but for the pages between the first and the last, dark, on a desk and at 400 %."""
+    found = [f"phone: {problem}" for problem in violations(page, axe)]
+    found += [f"small: {target}" for target in small_targets(page)]
+    if name.startswith("page ") and name != "page 1" and not page.locator("textarea").count():
+        return found
+    page.emulate_media(color_scheme="dark")
+    found += [f"dark: {problem}" for problem in violations(page, axe, rules=["color-contrast"])]
+    page.emulate_media(color_scheme="light")
+    page.set_viewport_size({"width": 1280, "height": 900})
+    found += [f"desk: {problem}" for problem in violations(page, axe, rules=CHANGING)]
+    # WCAG 2.2, 1.4.10: 1280 x 1024 at 400 % is a window of 320 x 256.
+    page.set_viewport_size({"width": 320, "height": 256})
+    found += [f"400 %: {problem}" for problem in sideways(page)]
+    page.set_viewport_size(PHONE)
     return found
+
+
+class Scripts:
+    """Switches a page's own scripts off while it loads and acts, and on while axe looks at it, which is a script too."""
+
+    def __init__(self, page: Any, *, allowed: bool) -> None:
+        self.allowed = allowed
+        self.client = page.context.new_cdp_session(page)
+        self.allow(False)
+
+    def allow(self, looking: bool) -> None:
+        self.client.send("Emulation.setScriptExecutionDisabled", {"value": not (self.allowed or looking)})
+
+
+def small_targets(page: Any) -> list[str]:
+    """Every answer, button and summary on the page that a finger of 44 pixels does not hit."""
+    return list(
+        page.evaluate(
+            """() => [...document.querySelectorAll("label.option, button, a.button, summary, textarea, main input.input")]
+                .filter(one => one.checkVisibility() && one.getBoundingClientRect().height < 43.5)
+                .map(one => `${one.tagName} ${one.textContent.trim().slice(0, 40)}`)"""
+        )
+    )
 
 
 def walk(page: Any, link: str, locale: str) -> Iterator[str]:
     """Open every page behind a link, one after the other, with something answered on each; yields their names."""
     page.goto(f"{link}?lang={locale}")
+    assert page.get_attribute("html", "lang") == locale.replace("_", "-")
     yield "welcome"
     page.goto(f"{link}/1")
     number = 0
@@ -64,20 +125,43 @@ def walk(page: Any, link: str, locale: str) -> Iterator[str]:
     yield "unknown link"
 
 
-@pytest.mark.parametrize(("locale", "role"), [("en", "mentee"), ("ur", "mentor")])
+def cells() -> Iterator[Any]:
+    """The grid, its second half among the long tests."""
+    for locale, role, scripted in GRID:
+        yield pytest.param(locale, role, scripted, id=f"{locale}-{'script' if scripted else 'plain'}")
+        yield pytest.param(
+            locale,
+            role,
+            not scripted,
+            id=f"{locale}-{'plain' if scripted else 'script'}",
+            marks=pytest.mark.slow,
+        )
+
+
+@pytest.mark.parametrize(("locale", "role", "scripted"), list(cells()))
 def test_no_participant_page_violates_a_rule(
-    browser: Any, served: Any, axe: str, locale: str, role: str
+    browser: Any, served: Any, axe: str, locale: str, role: str, scripted: bool
 ) -> None:
-    context = browser.new_context(viewport={"width": 360, "height": 780}, locale=locale)
+    link = getattr(served, role)
+    context = browser.new_context(viewport=PHONE, locale=locale.replace("_", "-"), reduced_motion="reduce")
     page = context.new_page()
+    scripts = Scripts(page, allowed=scripted)
     messages: list[str] = []
     page.on("console", lambda message: messages.append(message.text) if message.type == "error" else None)
+    # Others have answered behind the same link before: begin anew.
+    context.request.post(f"{link}/elsewhere", form={"do": "over"})
 
-    found = {name: violations(page, axe) for name in walk(page, getattr(served, role), locale)}
+    found = {}
+    for name in walk(page, link, locale):
+        scripts.allow(True)
+        found[name] = look(page, axe, name)
+        scripts.allow(False)
     # The same link in another browser shows the page that asks for the code.
-    other = browser.new_context(viewport={"width": 360, "height": 780}, locale=locale).new_page()
-    other.goto(getattr(served, role))
-    found["begun elsewhere"] = violations(other, axe)
+    other = browser.new_context(
+        viewport=PHONE, locale=locale.replace("_", "-"), reduced_motion="reduce"
+    ).new_page()
+    other.goto(f"{link}?lang={locale}")
+    found["begun elsewhere"] = look(other, axe, "begun elsewhere")
     context.close()
     other.context.close()
 
@@ -95,3 +179,104 @@ def test_a_spoilt_page_is_caught(browser: Any, served: Any, axe: str) -> None:
 
     assert any(problem.startswith("html-has-lang") for problem in violations(page, axe))
     context.close()
+
+
+def test_one_item_is_read_out_with_its_opening_and_every_option(browser: Any, served: Any) -> None:
+    """What a screen reader is given: a group named by the question, described by the opening, with a named radio for each option."""
+    page = browser.new_context(viewport=PHONE, locale="en").new_page()
+    page.goto(f"{served.mentee}/1?lang=en")
+    client = page.context.new_cdp_session(page)
+
+    nodes = client.send("Accessibility.getFullAXTree")["nodes"]
+
+    by_id = {node["nodeId"]: node for node in nodes}
+    group = next(node for node in nodes if role_of(node) in {"group", "radiogroup"})
+    question = page.locator("fieldset.question legend").first.inner_text()
+    assert group["name"]["value"] == question
+    assert group["description"]["value"] == page.locator("p.stem").first.inner_text()
+    radios = [node for node in below(group, by_id) if role_of(node) == "radio"]
+    labels = page.locator("fieldset.question").first.locator("label.option:visible").all_inner_texts()
+    assert [node["name"]["value"] for node in radios] == [label.strip() for label in labels]
+    # Five points and two reasons for none; "Clear" comes once there is something to clear.
+    assert len(radios) == 7
+    page.context.close()
+
+
+def role_of(node: dict[str, Any]) -> str:
+    return str(node.get("role", {}).get("value", ""))
+
+
+def below(node: dict[str, Any], by_id: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The nodes under a node, in the order in which they are read."""
+    for child in node.get("childIds", []):
+        if child in by_id:
+            yield by_id[child]
+            yield from below(by_id[child], by_id)
+
+
+def test_the_keyboard_walks_a_page_in_its_order_and_answers_it(browser: Any, served: Any) -> None:
+    page = browser.new_context(viewport=PHONE, locale="en").new_page()
+    page.request.post(f"{served.mentor}/elsewhere", form={"do": "over"})
+    page.goto(f"{served.mentor}/1?lang=en")
+    items = page.locator("fieldset.question").evaluate_all(
+        "all => all.map(one => one.querySelector('input').name)"
+    )
+
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip-link"
+    stops: list[str] = []
+    while not stops or not stops[-1].startswith("go="):
+        page.keyboard.press("Tab")
+        active = page.evaluate(
+            "(e => e.name ? (e.type === 'radio' ? e.name : e.name + '=' + e.value) : e.tagName)(document.activeElement)"
+        )
+        stops.append(active)
+        if active in items:
+            # The first option is taken with the space bar, the third with the arrows.
+            page.keyboard.press("Space")
+            page.keyboard.press("ArrowDown")
+            page.keyboard.press("ArrowDown")
+        assert len(stops) < 60
+    assert [stop for stop in stops if stop in items] == items
+    assert stops[-1] == "go=next"
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/2")
+    page.goto(f"{served.mentor}/1")
+    chosen = page.locator("fieldset.question input:checked").evaluate_all("all => all.map(one => one.value)")
+    assert len(chosen) == len(items)
+    assert all(value.startswith("c:") for value in chosen)
+    page.context.close()
+
+
+def test_a_page_of_questions_is_light_and_asks_nobody_else(browser: Any, served: Any) -> None:
+    """At most 60 KB on the first visit and 15 KB afterwards, fonts apart; one style sheet, and nothing from elsewhere."""
+    page = browser.new_context(viewport=PHONE, locale="en").new_page()
+    client = page.context.new_cdp_session(page)
+    client.send("Network.enable")
+    kinds: dict[str, tuple[str, str]] = {}
+    sizes: dict[str, float] = {}
+
+    def started(event: dict[str, Any]) -> None:
+        kinds[event["requestId"]] = (event["type"], event["request"]["url"])
+
+    def ended(event: dict[str, Any]) -> None:
+        sizes[event["requestId"]] = event["encodedDataLength"]
+
+    client.on("Network.requestWillBeSent", started)
+    client.on("Network.loadingFinished", ended)
+    weights = []
+    for number in (1, 2, 3):
+        kinds.clear()
+        sizes.clear()
+        page.goto(f"{served.mentee}/{number}?lang=en", wait_until="networkidle")
+        weights.append(sum(size for key, size in sizes.items() if kinds.get(key, ("Font",))[0] != "Font"))
+        assert all(url.startswith((served.url, "data:")) for _kind, url in kinds.values())
+        assert sum(kind == "Stylesheet" for kind, _url in kinds.values()) <= 1
+    print("bytes of a first, second and third page of questions:", weights)
+    assert weights[0] <= 60_000
+    assert max(weights[1:]) <= 15_000
+    # Nothing but the page and its one style sheet stands before the first picture; the script waits.
+    html = page.request.get(f"{served.mentee}/1?lang=en").text()
+    assert html.count('rel="stylesheet"') == 1
+    assert all("defer" in tag for tag in re.findall(r"<script[^>]*>", html))
+    page.context.close()
