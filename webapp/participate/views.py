@@ -12,10 +12,12 @@ from surveys import responses, rights, withdrawal
 from surveys.database import overwrite_deleted
 from surveys.errors import AnswerError, ResponseError, WaveNotOpenError
 from webapp.access import csrf
+from webapp.coordinate.words import KINDS
 from webapp.database import db, discard_changes, engine, instrument_folders, now, pseudonyms
 from webapp.errors import status_of, translate_error
 from webapp.participate import holder
 from webapp.participate.forms import PageForm, Wording
+from webapp.participate.trend import VERDICTS, own_trends
 from webapp.participate.visit import Visit, open_visit
 
 blueprint = Blueprint("participate", __name__, url_prefix="/s")
@@ -148,7 +150,7 @@ def show_thanks(token: str) -> str | AnyResponse:
     visit = open_visit(token)
     if not visit.submitted:
         return _to_welcome(visit)
-    return render_template("participate/thanks.html", visit=visit)
+    return render_template("participate/thanks.html", visit=visit, kinds=KINDS)
 
 
 @blueprint.post("/<token>/elsewhere")
@@ -210,6 +212,16 @@ def download_my_data(token: str, kind: str) -> AnyResponse:
     answer.content_type = mimetype
     answer.headers["Content-Disposition"] = f"attachment; filename={name}"
     return answer
+
+
+@blueprint.get("/<token>/over-time")
+def show_trend(token: str) -> str:
+    """Show the person's own scores over the waves, with the band within which a change says nothing."""
+    visit = open_visit(token)
+    trends = own_trends(visit.own_waves, visit.locale)
+    return render_template(
+        "participate/trend.html", visit=visit, trends=trends, verdicts=VERDICTS, kinds=KINDS
+    )
 
 
 @blueprint.get("/<token>/withdraw")

@@ -15,6 +15,7 @@ from surveys import (
     extensions,
     invitations,
     messages,
+    own_answers,
     responses,
     retention,
     rights,
@@ -127,6 +128,22 @@ class Visit:
             unnamed_partner=i18n.gettext("your partner"),
             folders=instrument_folders(),
         )
+
+    @cached_property
+    def own_waves(self) -> tuple[own_answers.OwnWave, ...]:
+        """What the person sent about this partner and this browser may read, wave by wave."""
+        return own_answers.own_waves(
+            db(),
+            self.invitation,
+            pseudonyms=pseudonyms(),
+            may_read=holder.is_held,
+            folders=instrument_folders(),
+        )
+
+    @cached_property
+    def next_waves(self) -> tuple[Wave, ...]:
+        """What will be asked later, as the calendar says."""
+        return own_answers.next_waves(db(), self.invitation, now=now(), folders=instrument_folders())
 
     @cached_property
     def packages(self) -> list[DataPackage]:
