@@ -12,6 +12,7 @@ from flask import current_app
 from instruments.answers import AnswerValue
 from instruments.model import Form, FormPage, Instrument, WaveKind, shuffled_items
 from surveys import (
+    certificates,
     extensions,
     invitations,
     messages,
@@ -127,6 +128,11 @@ class Visit:
             unnamed_partner=i18n.gettext("your partner"),
             folders=instrument_folders(),
         )
+
+    @cached_property
+    def certificate(self) -> certificates.Certificate | None:
+        """The person's certificate of participation, None before the end."""
+        return certificates.certificate_of(db(), self.invitation, now=now())
 
     @cached_property
     def packages(self) -> list[DataPackage]:
