@@ -9,21 +9,24 @@ import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from flask import abort, make_response, redirect, render_template, url_for
+from flask import abort, make_response, redirect, render_template, request, url_for
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, joinedload
 from werkzeug.wrappers import Response
 
-from instruments.model import Role
+from instruments.model import Instrument, Role
 from surveys import invitations
 from surveys.invitations import IssuedInvitation
 from surveys.models import Invitation, Pair, Participant, Wave
-from surveys.waves import wave_state
+from surveys.waves import form_of, instrument_of, wave_state
+from webapp import papers
 from webapp.access import current_user
 from webapp.coordinate.cohorts import read_done, send_csv
 from webapp.coordinate.finding import check_key, load_wave
 from webapp.coordinate.words import KINDS, PERSON
 from webapp.database import db, instrument_folders, now
+from webapp.i18n import force_locale, format_datetime, interface_locales
+from webapp.i18n import gettext as _
 
 COLUMNS = ("name", "email", "language", "link", "role", "partner")
 # A spreadsheet takes a cell that begins like this for a formula and would run it.
@@ -65,7 +68,35 @@ def issue_links(slug: str, wave_id: str) -> Response:
     if not issued:
         address = url_for("coordinate.show_wave", slug=slug, wave_id=wave.id, done="nobody_new")
         return redirect(address, 303)
-    return send_csv(_write_rows(wave, issued), f"links-{wave.cohort.program.slug}-{wave.kind.value}.csv")
+    name = f"links-{wave.cohort.program.slug}-{wave.kind.value}"
+    if request.form.get("as") == "cards":
+        return papers.send_pdf(_print_cards(wave, issued), f"{name}.pdf")
+    return send_csv(_write_rows(wave, issued), f"{name}.csv")
+
+
+def print_paper(slug: str, wave_id: str) -> Response:
+    """Send the questionnaire of one role in one language as a paper without any name or link."""
+    wave = load_wave(slug, wave_id)
+    instrument = instrument_of(wave, folders=instrument_folders())
+    role, locale = request.args.get("role", ""), request.args.get("in", "")
+    if not instrument.has_form(wave.kind, role) or locale not in paper_locales(instrument):
+        abort(404)
+    with force_locale(locale):
+        paper = papers.print_questionnaire(
+            instrument,
+            form_of(wave, role, instrument),
+            wave.kind,
+            program=wave.cohort.program.name,
+            partner=_("your partner"),
+            link=None,
+            today=now().date(),
+        )
+    return papers.send_pdf(paper, f"questionnaire-{role}-{locale}.pdf")
+
+
+def paper_locales(instrument: Instrument) -> tuple[str, ...]:
+    """Return the languages in which the questionnaire and the words around it are complete."""
+    return tuple(locale for locale in interface_locales() if locale in instrument.locales)
 
 
 def replace_link(slug: str, wave_id: str, invitation_id: str) -> Response:
@@ -138,6 +169,19 @@ def _write_rows(wave: Wave, issued: Iterable[IssuedInvitation]) -> str:
     text = io.StringIO()
     csv.writer(text).writerows((COLUMNS, *rows))
     return text.getvalue()
+
+
+def _print_cards(wave: Wave, issued: Iterable[IssuedInvitation]) -> bytes:
+    """Return the sheet of cards, a card a link, by name."""
+    cards = [
+        papers.LinkCard(one.invitation.participant.name, _make_link(one))
+        for one in issued
+        if one.invitation.participant.name is not None
+    ]
+    cards.sort(key=lambda card: card.name.casefold())
+    closes = _("Open until %(moment)s", moment=format_datetime(wave.closes_at))
+    title = f"{_(KINDS[wave.kind].name)} · {wave.cohort.name}"
+    return papers.print_cards(title, cards, closes=closes, today=now().date())
 
 
 def _make_link(issued: IssuedInvitation) -> str:

@@ -24,6 +24,7 @@ ADDRESSES = (
     ("/<slug>/waves/<wave_id>/open", waves.open_wave, "POST"),
     ("/<slug>/waves/<wave_id>/close", waves.close_wave, "GET POST"),
     ("/<slug>/waves/<wave_id>/links", links.list_people, "GET"),
+    ("/<slug>/waves/<wave_id>/paper.pdf", links.print_paper, "GET"),
     ("/<slug>/waves/<wave_id>/links/issue", links.issue_links, "POST"),
     ("/<slug>/waves/<wave_id>/links/<invitation_id>/replace", links.replace_link, "POST"),
     ("/<slug>/waves/<wave_id>/results", results.show_results, "GET"),

@@ -17,7 +17,7 @@ from webapp.coordinate.cohorts import find_frozen, read_done
 from webapp.coordinate.figures import describe_rate
 from webapp.coordinate.finding import load_cohort, load_wave
 from webapp.coordinate.forms import WaveForm, make_choices, put_error, zone_of_forms
-from webapp.coordinate.links import count_links
+from webapp.coordinate.links import count_links, paper_locales
 from webapp.coordinate.refusals import read_agreed, show_refusal
 from webapp.coordinate.themes import asks_for_words
 from webapp.coordinate.words import KINDS, ROLES, STATES
@@ -69,11 +69,19 @@ def show_wave(slug: str, wave_id: str) -> str:
         rates=_read_rates(wave, state),
         smallest=use_cases.SMALLEST_RATED_ROLE,
         n_links=count_links(db(), wave),
+        papers=_list_papers(wave),
         asks_for_words=asks_for_words(wave),
         done=read_done(),
         roles=ROLES,
         states=STATES,
     )
+
+
+def _list_papers(wave: Wave) -> list[tuple[str, str]]:
+    """Return the role and language of every paper that can be printed."""
+    instrument = use_cases.instrument_of(wave, folders=instrument_folders())
+    roles = [role.value for role in Role if instrument.has_form(wave.kind, role)]
+    return [(role, locale) for role in roles for locale in paper_locales(instrument)]
 
 
 def open_wave(slug: str, wave_id: str) -> Response:

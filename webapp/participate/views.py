@@ -11,6 +11,7 @@ from instruments.answers import AnswerValue, validate_answers
 from surveys import responses, rights, withdrawal
 from surveys.database import overwrite_deleted
 from surveys.errors import AnswerError, ResponseError, WaveNotOpenError
+from webapp import papers
 from webapp.access import csrf
 from webapp.coordinate.words import KINDS
 from webapp.database import db, discard_changes, engine, instrument_folders, now, pseudonyms
@@ -222,6 +223,31 @@ def show_trend(token: str) -> str:
     return render_template(
         "participate/trend.html", visit=visit, trends=trends, verdicts=VERDICTS, kinds=KINDS
     )
+
+
+@blueprint.get("/<token>/paper.pdf")
+def print_paper(token: str) -> AnyResponse:
+    """Send the questionnaire as a paper with the person's own link on it; no answer is in it."""
+    visit = open_visit(token, with_answers=False)
+    paper = papers.print_questionnaire(
+        visit.instrument,
+        visit.form,
+        visit.wave.kind,
+        program=visit.program.name,
+        partner=visit.partner,
+        link=url_for("participate.show_welcome", token=token, _external=True),
+        today=now().date(),
+    )
+    return papers.send_pdf(paper, "questionnaire.pdf")
+
+
+@blueprint.get("/<token>/certificate.pdf")
+def print_certificate(token: str) -> AnyResponse:
+    """Send the certificate of participation once the programme has ended for the pair."""
+    visit = open_visit(token, with_answers=False)
+    if visit.certificate is None:
+        return _to_welcome(visit)
+    return papers.send_pdf(papers.print_certificate(visit.certificate, today=now().date()), "certificate.pdf")
 
 
 @blueprint.get("/<token>/withdraw")

@@ -12,6 +12,7 @@ from flask import current_app
 from instruments.answers import AnswerValue
 from instruments.model import Form, FormPage, Instrument, WaveKind, shuffled_items
 from surveys import (
+    certificates,
     extensions,
     invitations,
     messages,
@@ -144,6 +145,11 @@ class Visit:
     def next_waves(self) -> tuple[Wave, ...]:
         """What will be asked later, as the calendar says."""
         return own_answers.next_waves(db(), self.invitation, now=now(), folders=instrument_folders())
+
+    @cached_property
+    def certificate(self) -> certificates.Certificate | None:
+        """The person's certificate of participation, None before the end."""
+        return certificates.certificate_of(db(), self.invitation, now=now())
 
     @cached_property
     def packages(self) -> list[DataPackage]:
