@@ -222,7 +222,7 @@ def ask_otherwise(attacker: Attacker) -> None:
 def use_links(attacker: Attacker) -> None:
     """Open the personal links that went through the coordinator's hands, and guess at codes."""
     opened = (
-        "", "?saved=1", "/1", "/2", "/99", "/review", "/thanks", "/my-data", "/my-data/json", "/my-data/csv", "/withdraw",
+        "", "?saved=1", "/1", "/2", "/99", "/review", "/thanks", "/my-data", "/my-data/json", "/my-data/csv", "/over-time", "/certificate.pdf", "/withdraw",
     )  # fmt: skip
     for cohort, number in (("Tiny", 0), ("Tiny", 5), ("Wide", 3), ("Fresh", 0)):
         link = f"/s/{attacker.seeds.links[cohort, Role.MENTOR, number]}"
