@@ -22,6 +22,7 @@ from surveys.waves import form_of, instrument_of, wave_state
 from webapp import papers
 from webapp.access import current_user
 from webapp.coordinate.cohorts import read_done, send_csv
+from webapp.coordinate.figures import choose_locale_of
 from webapp.coordinate.finding import check_key, load_wave
 from webapp.coordinate.words import KINDS, PERSON
 from webapp.database import db, instrument_folders, now
@@ -75,10 +76,11 @@ def issue_links(slug: str, wave_id: str) -> Response:
 
 
 def print_paper(slug: str, wave_id: str) -> Response:
-    """Send the questionnaire of one role in one language as a paper without any name or link."""
+    """Send the questionnaire of one role in one language, the reader's own unless another is asked for, without any name or link."""
     wave = load_wave(slug, wave_id)
     instrument = instrument_of(wave, folders=instrument_folders())
-    role, locale = request.args.get("role", ""), request.args.get("in", "")
+    first = next(role for role in Role if instrument.has_form(wave.kind, role))
+    role, locale = request.args.get("role", first.value), request.args.get("in", choose_locale_of(instrument))
     if not instrument.has_form(wave.kind, role) or locale not in paper_locales(instrument):
         abort(404)
     with force_locale(locale):
