@@ -7,7 +7,7 @@ import datetime as dt
 import io
 import re
 import zoneinfo
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -45,6 +45,11 @@ class InterfaceCatalogue:
     complete: bool
     origin: str
     review_status: str
+
+
+SOURCE = InterfaceCatalogue(
+    SOURCE_LOCALE, NullTranslations(), complete=True, origin="source", review_status="source"
+)
 
 
 class LazyText:
@@ -117,6 +122,11 @@ def isolate(text: str) -> Markup:
 def interface_locales() -> tuple[str, ...]:
     """Return the locales whose interface catalogue is complete, the source first."""
     return tuple(locale for locale in LOCALES if get_catalogue(locale).complete)
+
+
+def locales_among(known: Container[str]) -> tuple[str, ...]:
+    """Return those languages of the interface in which something else, such as a questionnaire, is there too."""
+    return tuple(locale for locale in interface_locales() if locale in known)
 
 
 def get_catalogue(locale: str) -> InterfaceCatalogue:
@@ -218,9 +228,7 @@ def format_share(share: float) -> str:
 def read_catalogue(folder: Path, locale: str) -> InterfaceCatalogue:
     """Read the PO file of a locale into memory; the source locale needs none and is complete by definition."""
     if locale == SOURCE_LOCALE:
-        return InterfaceCatalogue(
-            locale, NullTranslations(), complete=True, origin="source", review_status="source"
-        )
+        return SOURCE
     path, template = folder / locale / "LC_MESSAGES" / "messages.po", folder / "messages.pot"
     if not path.is_file() or not template.is_file():
         return InterfaceCatalogue(locale, NullTranslations(), complete=False, origin="", review_status="")

@@ -2,9 +2,11 @@
 
 import json
 import re
+import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime
 from html import unescape
+from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -267,3 +269,22 @@ class TestMessagesAndGoals:
         assert "Learn to listen" not in page
         for kind in ("messages", "goals", "json"):
             assert client.get(f"{mentee}/my-data/{kind}").status_code == 303
+
+
+def test_a_statement_is_put_into_words_anew_when_a_catalogue_changes(
+    app: Flask, client: FlaskClient, mentee: str, tmp_path: Path
+) -> None:
+    """Words are kept for as long as a process lives; what is noted as read must still be what the page says."""
+    folder = tmp_path / "translations"
+    shutil.copytree(app.config["TRANSLATIONS_FOLDER"], folder)
+    app.config["TRANSLATIONS_FOLDER"] = folder
+    first, again = (digest_in(client.get(f"{mentee}/1?lang=de").text) for _ in range(2))
+    assert first == again
+
+    file = folder / "de" / "LC_MESSAGES" / "messages.po"
+    text, sentence = file.read_text("utf-8"), 'msgid "Your answers are confidential."\nmsgstr "'
+    assert sentence in text
+    file.write_text(text.replace(sentence, sentence + "Wirklich: "), "utf-8")
+
+    assert "Wirklich: " in client.get(f"{mentee}?lang=de").text
+    assert digest_in(client.get(f"{mentee}/1?lang=de").text) != first

@@ -14,6 +14,7 @@ from surveys.statement_texts import Days, Months, Partner, Sentence, Statement, 
 from surveys.statements import ShownStatement
 from webapp import i18n
 from webapp.database import db, instrument_folders, now, retention_policy
+from webapp.i18n import InterfaceCatalogue
 
 WORDED = "viceversa.statements"
 
@@ -72,8 +73,10 @@ class StatementPage:
 
     def _in_words(self, locale: str) -> ShownStatement:
         """The statement in one language; what is promised changes seldom, and every page that is saved asks for all languages."""
-        worded: dict[tuple[str, str], ShownStatement] = current_app.extensions.setdefault(WORDED, {})
-        place = (self.statement.promise_digest, locale)
+        worded: dict[tuple[str, InterfaceCatalogue], ShownStatement]
+        worded = current_app.extensions.setdefault(WORDED, {})
+        # A catalogue that is read anew after a change is another one.
+        place = (self.statement.promise_digest, i18n.get_catalogue(locale))
         if place not in worded:
             with i18n.force_locale(locale):
                 worded[place] = statements.put_into_words(self.statement, locale, say_plainly)
