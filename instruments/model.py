@@ -174,6 +174,10 @@ class Instrument:
         """Whether this role is asked anything in this wave."""
         return (wave, role) in self._forms
 
+    def roles_asked(self, wave: str) -> tuple[Role, ...]:
+        """The roles that are asked anything in this wave."""
+        return tuple(role for role in Role if self.has_form(wave, role))
+
     def form(self, wave: str, role: str, picks: Picks | None = None) -> Form:
         """The form with its pools expanded by the organisation's picks (else the defaults) and long pages cut.
 

@@ -1,10 +1,14 @@
 """What may be computed and said at which number of complete pairs: one table, measurement plan section 4.0; pure Python."""
 
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Final, Literal
 
 from instruments.errors import N_
 from scoring.errors import ScoringError
+
+# The share of a scale's items that a person has to answer for a score, rounded up to whole items (section 3.9).
+MINIMUM_ANSWERED: Final = Fraction(2, 3)
 
 
 @dataclass(frozen=True)

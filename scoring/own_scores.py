@@ -9,13 +9,12 @@ from fractions import Fraction
 from typing import Final, Literal
 
 from scoring.errors import ScoringError
+from scoring.gates import MINIMUM_ANSWERED
 from scoring.reference import find_reference
 
 Verdict = Literal["higher", "lower", "unclear"]
 
-# As in `scoring.scales`, which this file must not import.
-MINIMUM_ANSWERED: Final = Fraction(2, 3)
-# The two-sided 95 % point of the normal distribution, as in `scoring.reliable_change`.
+# The two-sided 95 % point of the normal distribution, as the measurement plan (4.5) rounds it.
 Z: Final = 1.96
 
 

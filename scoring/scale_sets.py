@@ -14,7 +14,7 @@ from typing import Any, Final
 from instruments.errors import N_
 from instruments.model import Instrument, Scale
 from scoring.errors import Note, ScoringError
-from scoring.scales import MINIMUM_ANSWERED
+from scoring.gates import MINIMUM_ANSWERED
 
 # So many problems are listed; a file with more of them has one cause, not hundreds.
 LISTED: Final = 20

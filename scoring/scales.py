@@ -13,8 +13,8 @@ from instruments.errors import N_
 from instruments.model import Instrument, Scale
 from scoring.errors import Note, ScoringError
 from scoring.frames import IDENTITY, check_item_frame, read_numbers
+from scoring.gates import MINIMUM_ANSWERED
 
-MINIMUM_ANSWERED: Final = Fraction(2, 3)
 # A sum of this many exact scores still fits into 64 bits.
 _LARGEST_SUM: Final = 2**62
 _RESPONDENTS: Final = 100_000

@@ -31,13 +31,7 @@ def certificate_of(session: Session, invitation: Invitation, *, now: datetime) -
     """
     pair = session.get_one(Pair, invitation.pair_id)
     name = invitation.participant.name
-    last_wave = session.scalar(
-        select(func.min(Wave.opens_at)).where(
-            Wave.cohort_id == pair.cohort_id, Wave.kind.in_((WaveKind.T3A, WaveKind.T3B))
-        )
-    )
-    known = (pair.ended_on, pair.cohort.ends_on, last_wave.date() if last_wave is not None else None)
-    ended_on = next((day for day in known if day is not None), None)
+    ended_on = pair.ended_on or pair.cohort.ends_on or _looks_back_on(session, pair)
     if name is None or ended_on is None or ended_on > as_utc(now).date():
         return None
     program = pair.cohort.program
@@ -45,3 +39,13 @@ def certificate_of(session: Session, invitation: Invitation, *, now: datetime) -
     return Certificate(
         name, invitation.participant.role, program.name, program.organisation, started_on, ended_on
     )
+
+
+def _looks_back_on(session: Session, pair: Pair) -> date | None:
+    """The day on which the first wave opens that asks about the time together as a whole."""
+    opening = session.scalar(
+        select(func.min(Wave.opens_at)).where(
+            Wave.cohort_id == pair.cohort_id, Wave.kind.in_((WaveKind.T3A, WaveKind.T3B))
+        )
+    )
+    return opening.date() if opening is not None else None

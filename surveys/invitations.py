@@ -10,7 +10,7 @@ from pathlib import Path
 from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session, joinedload
 
-from instruments.model import Role, WaveKind
+from instruments.model import WaveKind
 from surveys.audit import AuditAction, record_event
 from surveys.database import as_utc
 from surveys.errors import InvitationError, WaveError
@@ -182,7 +182,7 @@ def partner_name(session: Session, invitation: Invitation) -> str:
 def _eligible(session: Session, wave: Wave, folders: Sequence[Path]) -> list[tuple[Pair, Participant]]:
     """Everybody the wave may ask, with the pair it asks them about."""
     instrument = instrument_of(wave, folders=folders)
-    roles = {role for role in Role if instrument.has_form(wave.kind, role)}
+    roles = instrument.roles_asked(wave.kind)
     statement = (
         select(Pair)
         .where(Pair.cohort_id == wave.cohort_id)

@@ -23,10 +23,9 @@ class OpenQuestion:
 def open_questions(instrument: Instrument, wave: Wave) -> tuple[OpenQuestion, ...]:
     """The questions of a wave that are answered in words, in the order of the form; what was answered plays no part."""
     asked: dict[str, list[Role]] = {}
-    for role in Role:
-        if instrument.has_form(wave.kind, role):
-            for item_id in written_items(instrument, form_of(wave, role, instrument)):
-                asked.setdefault(item_id, []).append(role)
+    for role in instrument.roles_asked(wave.kind):
+        for item_id in written_items(instrument, form_of(wave, role, instrument)):
+            asked.setdefault(item_id, []).append(role)
     return tuple(OpenQuestion(item_id, tuple(roles)) for item_id, roles in asked.items())
 
 

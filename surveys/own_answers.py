@@ -1,6 +1,6 @@
-"""What a person answered about one partner, wave by wave, as codes: for that person's own screen only."""
+"""What a person answered, wave by wave, and what they will be asked: for that person's own screen only."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -12,7 +12,7 @@ from instruments.model import Instrument, Role, WaveKind
 from surveys.database import as_utc
 from surveys.models import Invitation, Wave
 from surveys.pseudonyms import Pseudonyms
-from surveys.responses import MayUse, load_response
+from surveys.responses import MayUse, ResponseView, load_response
 from surveys.waves import instrument_of
 
 
@@ -26,6 +26,30 @@ class OwnWave:
     codes: Mapping[str, int]
 
 
+def own_views(
+    session: Session, participant_id: str, *, pseudonyms: Pseudonyms, may_read: MayUse
+) -> Iterator[tuple[Invitation, ResponseView]]:
+    """Everything a person answered and may read here, with the invitation to it, in the order of the waves.
+
+    `may_read` decides for each response: who holds one personal link has not thereby given the answers behind the others.
+    """
+    for invitation in invitations_of(session, participant_id):
+        response = load_response(session, invitation, pseudonyms, may_read=may_read)
+        if response is not None and response.answers:
+            yield invitation, response
+
+
+def invitations_of(session: Session, participant_id: str) -> list[Invitation]:
+    """One invitation for each wave and pair, whichever link was the last, by the opening of the waves."""
+    found = session.scalars(
+        select(Invitation)
+        .where(Invitation.participant_id == participant_id)
+        .options(joinedload(Invitation.wave), joinedload(Invitation.participant))
+    )
+    single = {(invitation.wave_id, invitation.pair_id): invitation for invitation in found}
+    return sorted(single.values(), key=lambda one: (one.wave.opens_at, one.wave_id, one.pair_id))
+
+
 def own_waves(
     session: Session,
     invitation: Invitation,
@@ -35,28 +59,12 @@ def own_waves(
     folders: Sequence[Path] = (),
 ) -> tuple[OwnWave, ...]:
     """What the invited person sent about the same partner and may read here, in the order of the waves; pulses are left out."""
-    asked = session.scalars(
-        select(Invitation)
-        .join(Wave, Wave.id == Invitation.wave_id)
-        .where(
-            Invitation.participant_id == invitation.participant_id,
-            Invitation.pair_id == invitation.pair_id,
-            Wave.kind != WaveKind.PL,
-        )
-        .order_by(Wave.opens_at, Wave.id)
-        .options(joinedload(Invitation.wave), joinedload(Invitation.participant))
+    views = own_views(session, invitation.participant_id, pseudonyms=pseudonyms, may_read=may_read)
+    return tuple(
+        OwnWave(one.wave, instrument_of(one.wave, folders=folders), response.role, _codes_of(response))
+        for one, response in views
+        if one.pair_id == invitation.pair_id and one.wave.kind is not WaveKind.PL and response.is_submitted
     )
-    found: dict[str, OwnWave] = {}
-    for one in asked:
-        # A link that was replaced leads to the same answers.
-        if one.wave_id in found:
-            continue
-        response = load_response(session, one, pseudonyms, may_read=may_read)
-        if response is None or not response.is_submitted or not response.answers:
-            continue
-        codes = {item: value.code for item, value in response.answers.items() if value.code is not None}
-        found[one.wave_id] = OwnWave(one.wave, instrument_of(one.wave, folders=folders), response.role, codes)
-    return tuple(found.values())
 
 
 def next_waves(
@@ -74,3 +82,8 @@ def next_waves(
     )
     role = invitation.participant.role
     return tuple(wave for wave in planned if instrument_of(wave, folders=folders).has_form(wave.kind, role))
+
+
+def _codes_of(response: ResponseView) -> dict[str, int]:
+    """The answers that are codes, by item."""
+    return {item: value.code for item, value in response.answers.items() if value.code is not None}

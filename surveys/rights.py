@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy.orm import Session
 
 from instruments.answers import AnswerValue
 from instruments.model import Instrument, WaveKind
@@ -33,9 +33,10 @@ from surveys.models import (
     ResponseState,
     TrialDecision,
 )
+from surveys.own_answers import invitations_of, own_views
 from surveys.packages import OPEN_LICENCES, pack_table
 from surveys.pseudonyms import Pseudonyms
-from surveys.responses import ResponseView, load_response
+from surveys.responses import ResponseView
 from surveys.waves import form_of, instrument_of
 
 # 120 random bits: nobody finds a code by trying, so a plain digest is enough to keep.
@@ -145,13 +146,11 @@ def own_responses(
 
     `may_read` decides for each response: who holds one personal link has not thereby given the answers behind the others.
     """
-    found = []
-    for invitation in _invitations_of(session, participant):
-        response = load_response(session, invitation, pseudonyms, may_read=may_read)
-        if response is not None and response.answers:
-            partner = partner_name(session, invitation) or unnamed_partner
-            found.append(_describe(invitation, response, partner, folders))
-    return tuple(found)
+    views = own_views(session, participant.id, pseudonyms=pseudonyms, may_read=may_read)
+    return tuple(
+        _describe(invitation, response, partner_name(session, invitation) or unnamed_partner, folders)
+        for invitation, response in views
+    )
 
 
 def own_messages(session: Session, participant: Participant) -> tuple[OwnMessage, ...]:
@@ -174,7 +173,7 @@ def own_decisions(
     """What a person decided about their pairs, as far as it is kept; a partner's decision is never read."""
     partners = {
         invitation.pair_id: partner_name(session, invitation) or unnamed_partner
-        for invitation in _invitations_of(session, participant)
+        for invitation in invitations_of(session, participant.id)
     }
     chosen = session.scalars(
         select(TrialDecision)
@@ -209,11 +208,12 @@ def own_goals(
 
     A coordinator does not see goals, and may know a link: the link alone therefore opens none.
     """
-    partners: dict[str, str] = {}
-    for invitation in _invitations_of(session, participant):
-        response = load_response(session, invitation, pseudonyms, may_read=may_read)
-        if response is not None and response.answers:
-            partners[invitation.pair_id] = partner_name(session, invitation) or unnamed_partner
+    partners = {
+        invitation.pair_id: partner_name(session, invitation) or unnamed_partner
+        for invitation, _response in own_views(
+            session, participant.id, pseudonyms=pseudonyms, may_read=may_read
+        )
+    }
     goals = session.scalars(
         select(Goal).where(Goal.pair_id.in_(partners)).order_by(Goal.pair_id, Goal.position)
     )
@@ -325,17 +325,6 @@ def find_receipt(session: Session, typed: str) -> ErasureReceipt | None:
 def _digest(code: str) -> str:
     """What is kept of a code."""
     return hashlib.sha256(b"viceversa erasure receipt: " + code.encode()).hexdigest()
-
-
-def _invitations_of(session: Session, participant: Participant) -> list[Invitation]:
-    """One invitation for each wave and pair, whichever link was the last, by the opening of the waves."""
-    found = session.scalars(
-        select(Invitation)
-        .where(Invitation.participant_id == participant.id)
-        .options(joinedload(Invitation.wave), joinedload(Invitation.participant))
-    )
-    single = {(invitation.wave_id, invitation.pair_id): invitation for invitation in found}
-    return sorted(single.values(), key=lambda one: (one.wave.opens_at, one.wave_id, one.pair_id))
 
 
 def _describe(

@@ -71,7 +71,7 @@ def schedule_wave(
     if closes_at <= as_utc(now):
         raise WaveError("past")
     chosen = {pool: list(items) for pool, items in (cohort.program.picks if picks is None else picks).items()}
-    roles = [role for role in Role if instrument.has_form(kind, role)]
+    roles = instrument.roles_asked(kind)
     if not roles:
         raise WaveError("no_forms", instrument=instrument.id, version=instrument.version, kind=kind.value)
     for role in roles:

@@ -3,7 +3,7 @@
 import unicodedata
 
 # Signs that turn the direction of what follows them. Marks and joiners, which Arabic and Urdu need, are not among them.
-_TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _LINE_ENDS = {"\r\n": "\n", "\r": "\n", "\u2028": "\n", "\u2029": "\n\n"}
 
 
@@ -21,4 +21,4 @@ def clean_text(text: str) -> str:
 
 def _is_hidden(sign: str) -> bool:
     """Whether a sign controls something, or is half of one."""
-    return sign in _TURNING or unicodedata.category(sign) in {"Cc", "Cs"}
+    return sign in TURNING or unicodedata.category(sign) in {"Cc", "Cs"}

@@ -96,9 +96,7 @@ class Copies:
             if self.ended.is_set():
                 break
             try:
-                name = f"vv_{secrets.token_hex(6)}"
-                execute(self.server, f"CREATE DATABASE {name} TEMPLATE {self.template}")
-                self.ready.put(name)
+                self.ready.put(copy_database(self.server, self.template))
                 self.drop()
             except Exception as problem:  # noqa: BLE001  # whoever asks for a copy next is told
                 self.ready.put(problem)
@@ -212,12 +210,18 @@ def administer(address: URL) -> Iterator[Engine]:
 
 def make_postgres_database(server: Engine, template: str) -> Iterator[str]:
     """Copy the template, hand out the copy's address, and drop it afterwards."""
-    name = f"vv_{secrets.token_hex(6)}"
-    execute(server, f"CREATE DATABASE {name} TEMPLATE {template}")
+    name = copy_database(server, template)
     try:
         yield server.url.set(database=name).render_as_string(hide_password=False)
     finally:
         execute(server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def copy_database(server: Engine, template: str) -> str:
+    """Copy a database and return the name of the copy."""
+    name = f"vv_{secrets.token_hex(6)}"
+    execute(server, f"CREATE DATABASE {name} TEMPLATE {template}")
+    return name
 
 
 def execute(server: Engine, statement: str) -> None:

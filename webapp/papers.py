@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from babel import Locale
-from flask import Response, make_response
+from flask import Response
 
 from instruments.model import Form, Instrument, Missing, WaveKind
 from surveys.certificates import Certificate
+from surveys.written_text import TURNING
 from webapp.coordinate.words import PERSON
 from webapp.documents import compile_template
+from webapp.downloads import send_download
 from webapp.i18n import format_date, get_locale, gettext, text_direction
 
 # What comes after the Latin letters of our own fonts; of several the first one that is there.
@@ -109,10 +111,7 @@ def print_certificate(certificate: Certificate, *, today: dt.date) -> bytes:
 
 def send_pdf(content: bytes, name: str) -> Response:
     """Return a PDF as a file of the given name."""
-    answer = make_response(content)
-    answer.content_type = "application/pdf"
-    answer.headers["Content-Disposition"] = f"attachment; filename={name}"
-    return answer
+    return send_download(content, "application/pdf", name)
 
 
 def draw_code(link: str) -> str:
@@ -126,9 +125,7 @@ def draw_code(link: str) -> str:
 
 def isolate_name(name: str) -> str:
     """Return a name that disturbs nothing around it, whichever way it is written."""
-    bare = "".join(
-        sign for sign in name if sign not in "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
-    )
+    bare = "".join(sign for sign in name if sign not in TURNING)
     return f"{FIRST_STRONG_ISOLATE}{bare}{POP_ISOLATE}"
 
 

@@ -155,10 +155,9 @@ def _questions(questionnaire: Questionnaire) -> Iterator[Block]:
             "themselves; here they are listed by their short names."
         )
     for kind in questionnaire.kinds:
-        for role in Role:
-            if instrument.has_form(kind, role):
-                yield Heading(f"{kind.value}, {WAVE_NAMES[kind]}: {ROLE_NAMES[role]}", 3)
-                yield table(("Item", "Question", "Kind of answer"), _items(questionnaire, kind, role))
+        for role in instrument.roles_asked(kind):
+            yield Heading(f"{kind.value}, {WAVE_NAMES[kind]}: {ROLE_NAMES[role]}", 3)
+            yield table(("Item", "Question", "Kind of answer"), _items(questionnaire, kind, role))
 
 
 def _items(questionnaire: Questionnaire, kind: WaveKind, role: Role) -> Iterator[tuple[str, str, str]]:

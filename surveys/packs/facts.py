@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from instruments.catalog import get_instrument, latest_version
 from instruments.digests import digest as digest_of
-from instruments.model import Instrument, Role, WaveKind
+from instruments.model import Instrument, WaveKind
 from surveys.errors import PackError
 from surveys.models import Cohort, DataPackage, Membership, MembershipRole, Program, Wave
 from surveys.open_questions import written_items
@@ -105,8 +105,7 @@ def pack_facts(
         written_items(one.instrument, one.instrument.form(kind, role, one.picks))
         for one in questionnaires
         for kind in one.kinds
-        for role in Role
-        if one.instrument.has_form(kind, role)
+        for role in one.instrument.roles_asked(kind)
     )
     newest = questionnaires[-1].instrument
     return PackFacts(

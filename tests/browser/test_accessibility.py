@@ -33,11 +33,11 @@ def axe() -> str:
     return (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
 
 
-def violations(page: Any, axe: str, tags: list[str] = TAGS, rules: list[str] | None = None) -> list[str]:
+def violations(page: Any, axe: str, rules: list[str] | None = None) -> list[str]:
     """What axe and two checks of our own find on the page as it stands; `rules` asks for these rules only."""
     # Through the debugging protocol, so that the page's own security policy stays as it is, and a page without scripts as well.
     page.evaluate(axe + "\n;0")
-    only = {"type": "rule", "values": rules} if rules else {"type": "tag", "values": tags}
+    only = {"type": "rule", "values": rules} if rules else {"type": "tag", "values": TAGS}
     result = page.evaluate("only => axe.run(document, {resultTypes: ['violations'], runOnly: only})", only)
     found = [f"{v['id']}: {n['target']}" for v in result["violations"] for n in v["nodes"]]
     return found + sideways(page)

@@ -2,11 +2,11 @@
 
 import datetime as dt
 import re
-import zlib
 
 import pytest
 
 from surveys.packs.blocks import Bullets, Document, Heading, OpenPoint, Paragraph, Table
+from tests.webapp.pdfs import streams_of
 from webapp.documents import FONTS, lay_out
 
 TODAY = dt.date(2026, 3, 2)
@@ -21,12 +21,7 @@ def document(text: str) -> Document:
 
 def embedded_fonts(pdf: bytes) -> set[str]:
     """The names of the fonts in a PDF, whose objects may lie in compressed streams."""
-    parts = [pdf]
-    for stream in re.findall(rb"stream\r?\n(.*?)\r?\nendstream", pdf, flags=re.DOTALL):
-        try:
-            parts.append(zlib.decompress(stream))
-        except zlib.error:
-            continue
+    parts = [pdf, *streams_of(pdf)]
     return {
         name.decode() for part in parts for name in re.findall(rb"/BaseFont\s*/(?:[A-Z]{6}\+)?([\w-]+)", part)
     }

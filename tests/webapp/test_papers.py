@@ -2,7 +2,6 @@
 
 import json
 import re
-import zlib
 from collections.abc import Callable
 from datetime import date, timedelta
 
@@ -15,6 +14,7 @@ from sqlalchemy.orm import Session
 from instruments.model import Role
 from surveys.certificates import Certificate
 from surveys.models import Cohort, Wave
+from tests.webapp.pdfs import streams_of
 from webapp import papers
 from webapp.i18n import force_locale
 
@@ -22,14 +22,8 @@ TODAY = date(2026, 3, 2)
 
 
 def drawn(pdf: bytes) -> bytes:
-    """What a PDF draws: its streams, unpacked, as far as they can be."""
-    parts = []
-    for stream in re.findall(rb"stream\r?\n(.*?)\r?\nendstream", pdf, flags=re.DOTALL):
-        try:
-            parts.append(zlib.decompress(stream))
-        except zlib.error:
-            continue
-    return b"".join(parts)
+    """What a PDF draws."""
+    return b"".join(streams_of(pdf))
 
 
 @pytest.fixture

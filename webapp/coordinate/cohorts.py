@@ -4,7 +4,7 @@ import csv
 import io
 from dataclasses import dataclass
 
-from flask import make_response, redirect, render_template, request, url_for
+from flask import redirect, render_template, request, url_for
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
@@ -20,6 +20,7 @@ from webapp.coordinate.finding import load_cohort, load_program
 from webapp.coordinate.forms import CohortForm, RosterForm, put_error
 from webapp.coordinate.words import DONE, KINDS, STATES
 from webapp.database import db, discard_changes, instrument_folders, now
+from webapp.downloads import send_download
 from webapp.i18n import gettext as _
 
 FIELD_OF_ERROR = {"cohort_taken": "name", "name": "name", "dates": "ends_on"}
@@ -157,11 +158,7 @@ def download_example() -> Response:
 
 def send_csv(text: str, name: str) -> Response:
     """Return a file that a spreadsheet opens in the right letters, and that nobody keeps a copy of on the way."""
-    response = make_response("\ufeff" + text)
-    response.headers["Content-Type"] = "text/csv; charset=utf-8"
-    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
-    response.headers["Cache-Control"] = "no-store"
-    return response
+    return send_download("\ufeff" + text, "text/csv; charset=utf-8", name)
 
 
 def find_frozen(session: Session, program: Program) -> frozenset[str]:

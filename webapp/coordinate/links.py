@@ -14,7 +14,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session, joinedload
 from werkzeug.wrappers import Response
 
-from instruments.model import Instrument, Role
+from instruments.model import Role
 from surveys import invitations
 from surveys.invitations import IssuedInvitation
 from surveys.models import Invitation, Pair, Participant, Wave
@@ -26,7 +26,7 @@ from webapp.coordinate.figures import choose_locale_of
 from webapp.coordinate.finding import check_key, load_wave
 from webapp.coordinate.words import KINDS, PERSON
 from webapp.database import db, instrument_folders, now
-from webapp.i18n import force_locale, format_datetime, interface_locales
+from webapp.i18n import force_locale, format_datetime, locales_among
 from webapp.i18n import gettext as _
 
 COLUMNS = ("name", "email", "language", "link", "role", "partner")
@@ -79,9 +79,9 @@ def print_paper(slug: str, wave_id: str) -> Response:
     """Send the questionnaire of one role in one language, the reader's own unless another is asked for, without any name or link."""
     wave = load_wave(slug, wave_id)
     instrument = instrument_of(wave, folders=instrument_folders())
-    first = next(role for role in Role if instrument.has_form(wave.kind, role))
+    (first, *_others) = instrument.roles_asked(wave.kind)
     role, locale = request.args.get("role", first.value), request.args.get("in", choose_locale_of(instrument))
-    if not instrument.has_form(wave.kind, role) or locale not in paper_locales(instrument):
+    if not instrument.has_form(wave.kind, role) or locale not in locales_among(instrument.locales):
         abort(404)
     with force_locale(locale):
         paper = papers.print_questionnaire(
@@ -94,11 +94,6 @@ def print_paper(slug: str, wave_id: str) -> Response:
             today=now().date(),
         )
     return papers.send_pdf(paper, f"questionnaire-{role}-{locale}.pdf")
-
-
-def paper_locales(instrument: Instrument) -> tuple[str, ...]:
-    """Return the languages in which the questionnaire and the words around it are complete."""
-    return tuple(locale for locale in interface_locales() if locale in instrument.locales)
 
 
 def replace_link(slug: str, wave_id: str, invitation_id: str) -> Response:

@@ -17,12 +17,13 @@ from webapp.coordinate.cohorts import find_frozen, read_done
 from webapp.coordinate.figures import describe_rate
 from webapp.coordinate.finding import load_cohort, load_wave
 from webapp.coordinate.forms import WaveForm, make_choices, put_error, zone_of_forms
-from webapp.coordinate.links import count_links, paper_locales
+from webapp.coordinate.links import count_links
 from webapp.coordinate.refusals import read_agreed, show_refusal
 from webapp.coordinate.themes import asks_for_words
 from webapp.coordinate.words import KINDS, ROLES, STATES
 from webapp.database import db, discard_changes, instrument_folders, now
 from webapp.i18n import gettext as _
+from webapp.i18n import locales_among
 
 FIELD_OF_ERROR = {"no_forms": "kind", "duplicate": "kind", "window": "closes_at", "past": "closes_at"}
 FALLBACK_INSTRUMENT = "core-battery"
@@ -80,8 +81,8 @@ def show_wave(slug: str, wave_id: str) -> str:
 def _list_papers(wave: Wave) -> list[tuple[str, str]]:
     """Return the role and language of every paper that can be printed."""
     instrument = use_cases.instrument_of(wave, folders=instrument_folders())
-    roles = [role.value for role in Role if instrument.has_form(wave.kind, role)]
-    return [(role, locale) for role in roles for locale in paper_locales(instrument)]
+    locales = locales_among(instrument.locales)
+    return [(role.value, locale) for role in instrument.roles_asked(wave.kind) for locale in locales]
 
 
 def open_wave(slug: str, wave_id: str) -> Response:

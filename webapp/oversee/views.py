@@ -9,7 +9,7 @@ import io
 from typing import Any
 
 from babel.dates import format_skeleton
-from flask import Blueprint, make_response, render_template, request, url_for
+from flask import Blueprint, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from scoring.disclosure import SENSITIVE_FLOOR
@@ -25,6 +25,7 @@ from webapp.coordinate.forms import make_choices
 from webapp.coordinate.links import disarm_cell
 from webapp.coordinate.words import KINDS
 from webapp.database import db, now, retention_policy
+from webapp.downloads import send_download
 from webapp.i18n import get_locale, ngettext
 from webapp.i18n import gettext as _
 from webapp.oversee import words
@@ -98,11 +99,8 @@ def download_table(slug: str) -> Response:
 def download_lines(slug: str) -> Response:
     """Send the log with its digests, to be checked elsewhere; of other programmes' entries the digests only."""
     lines = audit_files.write_lines(db(), _load(slug), now=now())
-    response = make_response("".join(f"{line}\n" for line in lines))
-    response.headers["Content-Type"] = "application/x-ndjson; charset=utf-8"
-    response.headers["Content-Disposition"] = f'attachment; filename="audit-{slug}.jsonl"'
-    response.headers["Cache-Control"] = "no-store"
-    return response
+    text = "".join(f"{line}\n" for line in lines)
+    return send_download(text, "application/x-ndjson; charset=utf-8", f"audit-{slug}.jsonl")
 
 
 @blueprint.app_template_global()

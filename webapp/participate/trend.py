@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
+from instruments.digests import version_key
 from instruments.errors import N_
 from instruments.model import Instrument, Scale, WaveKind
 from scoring.own_scores import Verdict, noise_band, read_change, score_person
@@ -106,16 +107,14 @@ def _trend(scale: Scale, waves: Sequence[OwnWave], newest: Instrument, locale: s
 
 def _score(scale: Scale, one: OwnWave) -> Fraction | None:
     """The person's score in one wave, None where its form does not ask the whole scale or too little was answered."""
-    scored = {
-        found.id: found for found in one.instrument.scales_scored(one.wave.kind, one.role, one.wave.picks)
-    }
-    if scale.id not in scored:
+    scored = one.instrument.scales_scored(one.wave.kind, one.role, one.wave.picks)
+    own = next((found for found in scored if found.id == scale.id), None)
+    if own is None:
         return None
-    own = scored[scale.id]
     response = one.instrument.format_of(next(iter(own.keys)))
     return score_person(one.codes, own.keys, minimum=response.minimum, maximum=response.maximum)
 
 
 def _same_ruler(first: Instrument, second: Instrument) -> bool:
     """Whether the scores of two versions may be compared: a new language or a corrected slip changes the last number only."""
-    return first.id == second.id and first.version.split(".")[:2] == second.version.split(".")[:2]
+    return first.id == second.id and version_key(first.version)[:2] == version_key(second.version)[:2]

@@ -15,10 +15,11 @@ from webapp import papers
 from webapp.access import csrf
 from webapp.coordinate.words import KINDS
 from webapp.database import db, discard_changes, engine, instrument_folders, now, pseudonyms
+from webapp.downloads import send_download
 from webapp.errors import status_of, translate_error
 from webapp.participate import holder
 from webapp.participate.forms import PageForm, Wording
-from webapp.participate.trend import VERDICTS, own_trends
+from webapp.participate.trend import HEIGHT, VERDICTS, WIDTH, own_trends
 from webapp.participate.visit import Visit, open_visit
 
 blueprint = Blueprint("participate", __name__, url_prefix="/s")
@@ -208,11 +209,8 @@ def download_my_data(token: str, kind: str) -> AnyResponse:
         content = rights.goals_as_csv(visit.own_goals)
     else:
         content = rights.answers_as_csv(visit.own_responses)
-    name, mimetype = FILES[kind]
-    answer = make_response(content)
-    answer.content_type = mimetype
-    answer.headers["Content-Disposition"] = f"attachment; filename={name}"
-    return answer
+    name, content_type = FILES[kind]
+    return send_download(content, content_type, name)
 
 
 @blueprint.get("/<token>/over-time")
@@ -221,7 +219,12 @@ def show_trend(token: str) -> str:
     visit = open_visit(token)
     trends = own_trends(visit.own_waves, visit.locale)
     return render_template(
-        "participate/trend.html", visit=visit, trends=trends, verdicts=VERDICTS, kinds=KINDS
+        "participate/trend.html",
+        visit=visit,
+        trends=trends,
+        verdicts=VERDICTS,
+        kinds=KINDS,
+        size=(WIDTH, HEIGHT),
     )
 
 

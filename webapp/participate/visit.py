@@ -313,7 +313,7 @@ def open_visit(token: str, *, with_answers: bool = True) -> Visit:
     wave = invitation.wave
     program = wave.cohort.program
     instrument = waves.instrument_of(wave, folders=instrument_folders())
-    locales = tuple(locale for locale in i18n.interface_locales() if locale in instrument.locales)
+    locales = i18n.locales_among(instrument.locales)
     saved = None
     if with_answers:
         saved = responses.load_response(session, invitation, pseudonyms(), may_read=holder.is_held)
