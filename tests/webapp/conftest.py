@@ -21,6 +21,7 @@ from sqlalchemy.orm import Session
 from instruments.catalog import get_instrument
 from surveys import accounts, invitations, programs, waves
 from surveys.models import Cohort, Program
+from tests.conftest import make_postgres_database
 from tests.webapp.worlds import Seeds, copy_rows, seed, writing
 from tests.webapp.written import seed_written
 from webapp import catalogues, create_app
@@ -116,7 +117,8 @@ def app_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
         shutil.copyfile(request.getfixturevalue("sqlite_template"), path)
         yield f"sqlite:///{path}"
         return
-    yield from request.getfixturevalue("postgres_copies").lend()
+    template = request.getfixturevalue("postgres_template")
+    yield from make_postgres_database(request.getfixturevalue("postgres_server"), template)
 
 
 @pytest.fixture
