@@ -30,6 +30,7 @@ from webapp.coordinate.words import KINDS, NOT_SHOWN, ROLES
 from webapp.database import instrument_folders
 from webapp.i18n import format_number, get_locale, text_direction
 from webapp.i18n import gettext as _
+from webapp.negotiation import language_tag
 
 if TYPE_CHECKING:
     from scoring.plots import ChartWords, IntervalRow
@@ -214,7 +215,7 @@ def chart_words(comparison: Comparison) -> "ChartWords":
         title=f"{comparison.title}, {comparison.role}, {comparison.wave}",
         description=comparison.alt,
         axis=axis % {"minimum": minimum, "maximum": maximum},
-        language=get_locale(),
+        language=language_tag(get_locale()),
         right_to_left=text_direction() == "rtl",
     )
 
