@@ -31,9 +31,22 @@ def best_locale(wishes: Iterable[tuple[str, float]], offered: Sequence[str]) -> 
     speakers: dict[tuple[str, str], str] = {}
     for locale in offered:
         speakers.setdefault(_language_and_script(locale) or (locale, ""), locale)
+    wanted, refused = _read_wishes(list(wishes)[:MOST_WISHES])
+    for wish in wanted:
+        if wish in speakers and wish not in refused:
+            return speakers[wish]
+    for language, _ in wanted:
+        for speaker, locale in speakers.items():
+            if speaker[0] == language and speaker not in refused:
+                return locale
+    return None
+
+
+def _read_wishes(wishes: list[tuple[str, float]]) -> tuple[list[tuple[str, str]], set[tuple[str, str]]]:
+    """Return language and script of what is wanted, in order, and of what is refused."""
     asked: dict[str, str] = {}
     wanted, refused = [], set()
-    for tag, quality in list(wishes)[:MOST_WISHES]:
+    for tag, quality in wishes:
         found = _language_and_script(tag)
         if found is None:
             continue
@@ -46,14 +59,7 @@ def best_locale(wishes: Iterable[tuple[str, float]], offered: Sequence[str]) -> 
             wanted.append((language, script))
         else:
             refused.add((language, script))
-    for wish in wanted:
-        if wish in speakers and wish not in refused:
-            return speakers[wish]
-    for language, _ in wanted:
-        for speaker, locale in speakers.items():
-            if speaker[0] == language and speaker not in refused:
-                return locale
-    return None
+    return wanted, refused
 
 
 def _language_and_script(tag: str) -> tuple[str, str] | None:
@@ -66,7 +72,9 @@ def _language_and_script(tag: str) -> tuple[str, str] | None:
     alias = str(get_global("language_aliases").get(language) or language)
     language = alias.partition("_")[0]
     script = next((part.title() for part in rest if len(part) == 4 and part.isalpha()), "")
-    region = next((part.upper() for part in rest if len(part) == 2 or (len(part) == 3 and part.isdigit())), "")
+    region = next(
+        (part.upper() for part in rest if len(part) == 2 or (len(part) == 3 and part.isdigit())), ""
+    )
     if script:
         return language, script
     likely = get_global("likely_subtags")

@@ -141,7 +141,21 @@ def test_a_language_is_recognised_by_code_and_by_name(written: str, locale: str)
 
 
 @pytest.mark.parametrize(
-    "written", ["", "pl", "Polish", "English / German", "d", "deutschland", "english-german", "()", "zh-TW", "zh-Hant", "Chinese (Traditional)", "中文（繁體）"]
+    "written",
+    [
+        "",
+        "pl",
+        "Polish",
+        "English / German",
+        "d",
+        "deutschland",
+        "english-german",
+        "()",
+        "zh-TW",
+        "zh-Hant",
+        "Chinese (Traditional)",
+        "中文（繁體）",
+    ],
 )
 def test_other_languages_are_not_recognised(written: str) -> None:
     assert recognise_language(written) is None

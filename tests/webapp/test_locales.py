@@ -61,7 +61,9 @@ class TestNegotiation:
         assert opening_of(chosen.text) == ("zh-Hans", "ltr")
         assert chosen.headers["Set-Cookie"].startswith("lang=zh_Hans;")
         assert chosen.headers["Content-Language"] == "zh-Hans"
-        assert '<a href="?lang=zh-Hans" lang="zh-Hans" hreflang="zh-Hans" dir="ltr" aria-current' in chosen.text
+        assert (
+            '<a href="?lang=zh-Hans" lang="zh-Hans" hreflang="zh-Hans" dir="ltr" aria-current' in chosen.text
+        )
         assert opening_of(client.get("/account/sign-in").text) == ("zh-Hans", "ltr")
 
     @pytest.mark.parametrize("wish", ["xx", "", "<script>", "../de", "ur'"])
@@ -236,7 +238,7 @@ class TestSentences:
         ("locale", "date", "time", "number", "share"),
         [
             ("pt", "12 de março de 2026", "00:30", "12.345,7", "40%"),
-            ("ar", "12 مارس 2026", "\u206812:30\xa0ص\u2069", "12,345.7", "40%\u200e"),
+            ("ar", "12 مارس 2026", "\u206812:30\xa0ص\u2069", "12,345.7", "40%"),
             ("ur", "12 مارچ، 2026", "\u206812:30\xa0AM\u2069", "12,345.7", "40%"),
             ("hi", "12 मार्च 2026", "12:30\xa0am", "12,345.7", "40%"),
             ("zh_Hans", "2026年3月12日", "00:30", "12,345.7", "40%"),
@@ -264,7 +266,9 @@ class TestSentences:
             ("zh_Hans", "other other other other other other"),
         ],
     )
-    def test_each_number_selects_its_own_plural_form(self, app: Flask, tmp_path, locale: str, forms: str) -> None:
+    def test_each_number_selects_its_own_plural_form(
+        self, app: Flask, tmp_path, locale: str, forms: str
+    ) -> None:
         """Each form of the catalogue says which it is; Babel's rule decides, not a test's own."""
         template = Catalog()
         template.add(("%(num)s page", "%(num)s pages"))
