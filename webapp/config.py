@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 PACKAGE_FOLDER = Path(__file__).resolve().parent
+FONTS_FOLDER = PACKAGE_FOLDER / "fonts"
 TRANSLATIONS_FOLDER = PACKAGE_FOLDER.parent / "translations"
 SOURCE_LOCALE = "en"
 LOCALES = (SOURCE_LOCALE, "de", "fr", "es", "pt", "ar", "ur", "hi", "zh_Hans")
