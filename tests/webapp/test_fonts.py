@@ -69,7 +69,8 @@ def test_every_letter_of_our_own_texts_is_in_the_font_and_in_its_range(
     texts = [TRANSLATIONS_FOLDER / locale / "LC_MESSAGES" / "messages.po", *SHIPPED.rglob(f"{locale}.po")]
     used = {letter for path in texts if path.is_file() for letter in path.read_text("utf-8")}
     letters = {letter for letter in used if unicodedata.name(letter, "").startswith((script, "ZERO WIDTH"))}
-    known = set(TTFont(FONTS_FOLDER / f"{font}.ttf", lazy=True).getBestCmap())
+    with TTFont(FONTS_FOLDER / f"{font}.ttf", lazy=True) as opened:
+        known = set(opened.getBestCmap())
     face = re.search(rf"@font-face \{{[^}}]*{font}\.woff2[^}}]*unicode-range: ([^;]+);", STYLE)
     assert face
     loaded = code_points(face[1].replace("U+", "").replace(",", ""))
