@@ -29,7 +29,9 @@ def lay_out(document: Document, *, today: dt.date, locale: str = SOURCE_LOCALE) 
     import typst
 
     text = json.dumps(document.as_json(), ensure_ascii=False)
-    families: tuple[str, ...] = ("Noto Sans", "Noto Nastaliq Urdu", *SHIPPED[1:]) if locale == "ur" else SHIPPED
+    families: tuple[str, ...] = (
+        ("Noto Sans", "Noto Nastaliq Urdu", *SHIPPED[1:]) if locale == "ur" else SHIPPED
+    )
     if HAN.search(text):
         installed = set(typst.Fonts(font_paths=[FONTS_FOLDER]).families())
         chinese = tuple(name for name in CHINESE if name in installed)

@@ -7,7 +7,7 @@ import datetime as dt
 import io
 import re
 import zoneinfo
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -87,6 +87,8 @@ def init_app(app: Flask) -> None:
         format_number=format_number,
         format_percent=format_share,
         isolate=isolate,
+        isolate_values=isolate_values,
+        keep_together=keep_together,
     )
     app.after_request(_remember_choice)
     app.after_request(_name_language)
@@ -112,9 +114,26 @@ def lazy(message: str, /, **params: Any) -> LazyText:
     return LazyText(message, params)
 
 
-def isolate(text: str) -> Markup:
-    """Return a name or other foreign fragment, escaped and isolated so that its direction disturbs nothing around it."""
-    return Markup("<bdi>{}</bdi>").format(text)
+def isolate(text: str, locale: str | None = None) -> Markup:
+    """Return a name or other foreign fragment, escaped and isolated so that its direction disturbs nothing around it.
+
+    A fragment that is in a language of its own names it, so that it is read out as it should be.
+    """
+    if locale is None or locale == get_locale():
+        return Markup("<bdi>{}</bdi>").format(text)
+    return Markup('<bdi lang="{}">{}</bdi>').format(language_tag(locale), text)
+
+
+def keep_together(name: str) -> str:
+    """Return a name that keeps its own direction inside a sentence of another one; for texts that are not HTML."""
+    return f"\N{FIRST STRONG ISOLATE}{name}\N{POP DIRECTIONAL ISOLATE}"
+
+
+def isolate_values(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values of a sentence, on right-to-left pages with their texts isolated."""
+    if text_direction() == "ltr":
+        return dict(values)
+    return {name: keep_together(value) if isinstance(value, str) else value for name, value in values.items()}
 
 
 def interface_locales() -> tuple[str, ...]:
