@@ -30,9 +30,9 @@ from webapp.i18n import read_catalogue, text_direction
 from webapp.negotiation import language_tag
 
 LETTERS = re.compile(r"[A-Za-z]{2,}")
-# What is the same in every language: our name, kinds of files, addresses, codes, digests, versions, and codes of languages.
+# What is the same in every language: our name, licences, kinds of files, addresses, times, codes, digests, versions, languages by code.
 SAME_EVERYWHERE = re.compile(
-    r"Viceversa|GNU General Public License|CC BY|\(cookies\)|\b(?:CSV|JSON|JSONL|PDF|UTC|UTF-8)\b|\S+@\S+|\b[0-9a-f]{16,}\b"
+    r"Viceversa|GNU General Public License|CC BY|\bCookie\b|\(cookies\)|\b[0-9]{2}\s[ap]m\b|\b(?:CSV|JSON|JSONL|PDF|UTC|UTF-8)\b|\S+@\S+|\b[0-9a-f]{16,}\b"
     r"|\b[A-Z0-9]+(?:[_-][A-Z0-9]+)*\b|\b[a-z-]+ [0-9]+\.[0-9]+\.[0-9]+\b|\([a-z]{2}\)"
 )
 ISOLATED = re.compile("\u2068[^\u2069]*\u2069")
