@@ -209,3 +209,13 @@ def test_no_translation_of_what_participants_read_is_left_in_latin_letters(local
     plain = [SAME_EVERYWHERE.sub("", catalogues.PLACEHOLDER.sub("", text)) for text in texts]
     assert [text for text in plain if LETTERS.search(text)] == []
     assert len(plain) > 300
+
+
+def test_arabic_counts_days_in_six_ways() -> None:
+    """The shipped catalogue, whose forms stand in the order of its own header."""
+    catalogue = read_catalogue(TRANSLATIONS_FOLDER, "ar").translations
+    days = [
+        catalogue.ngettext("%(num)s day", "%(num)s days", n) % {"num": n} for n in (0, 1, 2, 3, 11, 100, 103)
+    ]
+
+    assert days == ["0 يوم", "يوم واحد", "يومان", "3 أيام", "11 يومًا", "100 يوم", "103 أيام"]
