@@ -14,6 +14,7 @@ from instruments.digests import (
 from instruments.errors import DefinitionError, DefinitionProblem
 from instruments.loader import DEFINITION_FILE, load_instrument, read_folder
 from instruments.model import Instrument
+from instruments.names import name_faults
 from instruments.revision import check_release
 
 
@@ -33,6 +34,9 @@ def check_instrument(folder: Path) -> list[DefinitionProblem]:
             f"Restore {RELEASED_FILE} from its history; it is written by `python -m instruments release`."
         )
         return [*problems, DefinitionProblem("unreadable-releases", file, "", str(error), remedy)]
+    if instrument.version not in releases.get(instrument.id, {}):
+        # A released text can be mended in a later version only.
+        problems.extend(_check_names(folder, instrument))
     problems.extend(_check_pinned(folder, instrument, releases))
     problems.extend(_check_previous(folder, instrument, releases))
     return problems
@@ -46,6 +50,19 @@ def _check_place(folder: Path, instrument: Instrument) -> list[DefinitionProblem
     message = f"{instrument.id} {instrument.version} lies in {place.parent.name}/{place.name}"
     remedy = f"Move the folder to {instrument.id}/{instrument.version}, or correct id and version."
     return [DefinitionProblem("wrong-folder", str(folder / DEFINITION_FILE), "id", message, remedy)]
+
+
+def _check_names(folder: Path, instrument: Instrument) -> list[DefinitionProblem]:
+    """No text lets the partner's name change the grammar around it."""
+    problems: list[DefinitionProblem] = []
+    for locale, texts in instrument.wordings.items():
+        file = folder / (DEFINITION_FILE if locale == instrument.source_locale else f"{locale}.po")
+        for context, text in texts.items():
+            problems.extend(
+                DefinitionProblem(code, str(file), context, message, remedy)
+                for code, message, remedy in name_faults(text, locale)
+            )
+    return problems
 
 
 def _check_pinned(folder: Path, instrument: Instrument, releases: Releases) -> list[DefinitionProblem]:

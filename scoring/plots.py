@@ -12,6 +12,7 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
@@ -23,7 +24,10 @@ from scoring.errors import ScoringError
 
 UNITS_PER_INCH = 72  # so that one figure unit is one CSS pixel when the picture is shown at its natural width
 WIDE, NARROW = 720, 300
-FAMILIES = ("Noto Sans", "Noto Sans Arabic", "Noto Nastaliq Urdu", "DejaVu Sans")
+FAMILIES = (
+    "Noto Sans", "Noto Sans Arabic", "Noto Nastaliq Urdu", "Noto Sans Devanagari", "Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans SC",
+    "Source Han Sans SC", "PingFang SC", "Microsoft YaHei", "WenQuanYi Micro Hei", "Droid Sans Fallback", "DejaVu Sans",
+)  # fmt: skip
 
 # Matplotlib shares one font engine between threads and does not guard it.
 _DRAWING = threading.Lock()
@@ -230,6 +234,14 @@ def _print_text(
     axes.text(
         across, level, text, ha=side, va="center", linespacing=spacing, transform=axes.get_yaxis_transform(), **font
     )  # fmt: skip
+
+
+@lru_cache
+def add_fonts(folder: Path) -> None:
+    """Let charts be drawn with the TTF files of a folder too, so that a machine without any font draws every letter they have."""
+    for path in sorted(folder.glob("*.ttf")):
+        font_manager.fontManager.addfont(path)
+    _find_families.cache_clear()
 
 
 @lru_cache

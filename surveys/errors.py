@@ -470,6 +470,10 @@ class PackError(CodedError):
     """A pack that cannot be made or checked."""
 
     sentences: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "no_chinese_font": (
+            N_("The document has Chinese signs, and no font on this machine has them."),
+            N_("Install one, for example: apt-get install fonts-noto-cjk"),
+        ),
         "no_questionnaire": (
             N_("The programme %(program)s has no questionnaire yet."),
             N_("Plan a wave first, so that there is something to describe."),

@@ -69,8 +69,17 @@ LANGUAGES: Mapping[str, tuple[str, ...]] = {
     "es": (
         "es", "spa", "spanish", "español", "castellano", "spanisch", "espagnol", "الإسبانية", "إسباني", "ہسپانوی",
     ),
+    "pt": (
+        "pt", "por", "portuguese", "português", "portugiesisch", "portugais", "portugués", "البرتغالية", "برتغالي", "پرتگالی",
+        "पुर्तगाली", "葡萄牙语",
+    ),
     "ar": ("ar", "ara", "arabic", "العربية", "عربي", "عربى", "عربی", "arabisch", "arabe", "árabe"),
     "ur": ("ur", "urd", "urdu", "اردو", "الأردية", "أردية", "ourdou", "ourdu"),
+    "hi": ("hi", "hin", "hindi", "हिन्दी", "हिंदी", "الهندية", "ہندی", "印地语"),
+    "zh_Hans": (
+        "zh", "zho", "chi", "cmn", "zh cn", "zh sg", "zh hans", "zh hans cn", "zh hans sg", "chinese", "simplified chinese",
+        "chinese simplified", "chinese china", "chinese mandarin", "mandarin", "chinesisch", "chinois", "chino", "chinês", "mandarim", "الصينية", "چینی", "चीनी", "中文", "简体中文", "中文 简体", "汉语", "普通话",
+    ),
 }  # fmt: skip
 
 REPORTING_LINES: Mapping[str, tuple[str, ...]] = {
@@ -144,7 +153,8 @@ def recognise_language(cell: str) -> str | None:
     code = re.fullmatch(r"\s*([A-Za-z]{2,3})[-_][A-Za-z0-9_-]{2,12}\s*", cell)
     for candidate in (cell, plain, code[1] if code else ""):
         locale = _LANGUAGE_OF.get(fold_word(candidate, accents=False))
-        if locale:
+        # What is left out here may be the script: "zh-TW" and "Chinese (Traditional)" are not what we have.
+        if locale and not (locale == "zh_Hans" and candidate != cell):
             return locale
     return None
 

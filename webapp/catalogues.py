@@ -11,7 +11,7 @@ translated anew. Answers of the instruments are not here; they have PO files of 
 import io
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po, write_po
 
+from instruments.names import name_faults
 from webapp.config import LOCALES, PACKAGE_FOLDER, SOURCE_LOCALE, TRANSLATIONS_FOLDER
 from webapp.i18n import read_header
 
@@ -51,6 +52,8 @@ COMMENT_TAGS = ("Translators:",)
 ORIGIN, REVIEW = "X-Translation-Origin", "X-Review-Status"
 DEFAULT_HEADERS = {ORIGIN: "machine", REVIEW: "not reviewed", "X-Reviewer": ""}
 REVIEW_STATES = ("not reviewed", "reviewed", "approved")
+# Values that are names of people; they change no grammar, whatever they are.
+PERSON = re.compile(r"%\((?:partner|mentor|mentee|person|moderator|safeguarding)\)s")
 PLACEHOLDER = re.compile(r"%\((\w+)\)(?:[sd]|\.\d+[fg])|%%")
 
 
@@ -134,6 +137,8 @@ def check_catalogues(root: Path = ROOT, folder: Path = TRANSLATIONS_FOLDER) -> l
                 "Run: python -m webapp.catalogues update",
             )
         )
+    sources = (source for message in template for source in _ids(message))
+    problems.extend(_check_names("messages.pot", SOURCE_LOCALE, sources))
     for locale in LOCALES:
         if locale != SOURCE_LOCALE:
             problems.extend(_check_locale(template, locale, folder / locale / "LC_MESSAGES" / "messages.po"))
@@ -192,6 +197,7 @@ def _check_locale(template: Catalog, locale: str, path: Path) -> Iterator[Catalo
         if not message.id:
             continue
         found = _find_message(catalog, message)
+        yield from _check_names(file, locale, () if found is None else _strings(found))
         if found is None or not all(_strings(found)):
             yield CatalogueProblem(file, f"Not translated: {_key(message)!r}.", "Translate it.")
         elif found.fuzzy:
@@ -202,7 +208,7 @@ def _check_locale(template: Catalog, locale: str, path: Path) -> Iterator[Catalo
 
 def _check_placeholders(file: str, message: Message, found: Message) -> Iterator[CatalogueProblem]:
     """Yield translations whose named values differ; a plural form may leave its number out, and only that."""
-    sources = message.id if isinstance(message.id, tuple | list) else (message.id,)
+    sources = _ids(message)
     wanted = {name for source in sources for name in PLACEHOLDER.findall(source)}
     may_lack = {"num"} if len(sources) > 1 else set()
     for string in _strings(found):
@@ -214,6 +220,13 @@ def _check_placeholders(file: str, message: Message, found: Message) -> Iterator
                 f"The values in %(…)s differ in: {string!r}.",
                 f"Use exactly: {', '.join(sorted(wanted)) or 'none'}.",
             )
+
+
+def _check_names(file: str, locale: str, texts: Iterable[str]) -> Iterator[CatalogueProblem]:
+    """Yield sentences in which a person's name would change the grammar around it."""
+    for text in texts:
+        for _code, message, remedy in name_faults(PERSON.sub("{P}", text), locale):
+            yield CatalogueProblem(file, f"In {text!r} {message}.", remedy)
 
 
 def _find_message(catalog: Catalog | None, message: Message) -> Message | None:
@@ -236,6 +249,11 @@ def _find_message(catalog: Catalog | None, message: Message) -> Message | None:
 def _key(message: Message) -> str:
     """Return the text by which a message is found: the singular of a plural."""
     return str(message.id[0] if isinstance(message.id, tuple | list) else message.id)
+
+
+def _ids(message: Message) -> tuple[str, ...]:
+    """Return a message's English: one sentence, or singular and plural."""
+    return tuple(message.id) if isinstance(message.id, tuple | list) else (str(message.id),)
 
 
 def _strings(message: Message) -> tuple[str, ...]:

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 PACKAGE_FOLDER = Path(__file__).resolve().parent
+FONTS_FOLDER = PACKAGE_FOLDER / "fonts"
 TRANSLATIONS_FOLDER = PACKAGE_FOLDER.parent / "translations"
 SOURCE_LOCALE = "en"
-LOCALES = (SOURCE_LOCALE, "de", "fr", "es", "ar", "ur")
+LOCALES = (SOURCE_LOCALE, "de", "fr", "es", "pt", "ar", "ur", "hi", "zh_Hans")
 DEFAULT_DATABASE_URL = "sqlite:///var/viceversa.db"
 DEFAULT_BASE_URL = "http://127.0.0.1:8000"
 MINIMUM_SECRET_LENGTH = 16

@@ -17,7 +17,7 @@ from surveys.errors import (
     WaveNotOpenError,
 )
 from webapp.database import discard_changes
-from webapp.i18n import gettext
+from webapp.i18n import gettext, isolate_values
 
 # Status -> what happened, and what to do now.
 SENTENCES: Mapping[int, tuple[str, str]] = {
@@ -75,7 +75,8 @@ def init_app(app: Flask) -> None:
 
 def translate_error(error: SurveyError) -> tuple[str, str]:
     """Return an error's sentence and its remedy in the reader's language."""
-    return gettext(error.message, **error.params), gettext(error.remedy, **error.params)
+    params = isolate_values(error.params)
+    return gettext(error.message, **params), gettext(error.remedy, **params)
 
 
 def status_of(error: SurveyError) -> int:

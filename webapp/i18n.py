@@ -7,7 +7,7 @@ import datetime as dt
 import io
 import re
 import zoneinfo
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -29,6 +29,7 @@ from flask import Flask, Response, current_app, g, has_request_context, request
 from markupsafe import Markup, escape
 
 from webapp.config import LOCALES, SOURCE_LOCALE
+from webapp.negotiation import best_locale, find_locale, language_tag
 
 COOKIE = "lang"
 YEAR_SECONDS = 365 * 24 * 3600
@@ -81,6 +82,7 @@ def init_app(app: Flask) -> None:
     )
     app.jinja_env.globals.update(
         get_locale=get_locale,
+        language_tag=language_tag,
         text_direction=text_direction,
         locale_name=locale_name,
         language_url=language_url,
@@ -90,8 +92,11 @@ def init_app(app: Flask) -> None:
         format_number=format_number,
         format_percent=format_share,
         isolate=isolate,
+        isolate_values=isolate_values,
+        keep_together=keep_together,
     )
     app.after_request(_remember_choice)
+    app.after_request(_name_language)
 
 
 def gettext(message: str, /, **params: Any) -> str:
@@ -114,9 +119,26 @@ def lazy(message: str, /, **params: Any) -> LazyText:
     return LazyText(message, params)
 
 
-def isolate(text: str) -> Markup:
-    """Return a name or other foreign fragment, escaped and isolated so that its direction disturbs nothing around it."""
-    return Markup("<bdi>{}</bdi>").format(text)
+def isolate(text: str, locale: str | None = None) -> Markup:
+    """Return a name or other foreign fragment, escaped and isolated so that its direction disturbs nothing around it.
+
+    A fragment that is in a language of its own names it, so that it is read out as it should be.
+    """
+    if locale is None or locale == get_locale():
+        return Markup("<bdi>{}</bdi>").format(text)
+    return Markup('<bdi lang="{}">{}</bdi>').format(language_tag(locale), text)
+
+
+def keep_together(name: str) -> str:
+    """Return a name that keeps its own direction inside a sentence of another one; for texts that are not HTML."""
+    return f"\N{FIRST STRONG ISOLATE}{name}\N{POP DIRECTIONAL ISOLATE}"
+
+
+def isolate_values(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values of a sentence, on right-to-left pages with their texts isolated."""
+    if text_direction() == "ltr":
+        return dict(values)
+    return {name: keep_together(value) if isinstance(value, str) else value for name, value in values.items()}
 
 
 def interface_locales() -> tuple[str, ...]:
@@ -168,15 +190,12 @@ def choose_locale(
 ) -> str:
     """Return the first locale offered out of: ?lang=, cookie, preferences, Accept-Language, the default, the first one."""
     for wish in (request.args.get("lang"), request.cookies.get(COOKIE), *preferences):
-        if wish is not None and wish in offered:
-            return wish
-    # Werkzeug's own best_match would give "en" for "fr-CA, en;q=0.5": it tries regions only after every exact match.
-    for tag, quality in request.accept_languages:
-        for wish in (tag, tag.partition("-")[0].partition("_")[0].lower()):
-            if quality > 0 and wish in offered:
-                return wish
+        if found := find_locale(wish, offered):
+            return found
+    if found := best_locale(request.accept_languages, offered):
+        return found
     last: str = default or current_app.config["DEFAULT_LOCALE"]
-    return last if last in offered else offered[0]
+    return find_locale(last, offered) or offered[0]
 
 
 def text_direction(locale: str | None = None) -> str:
@@ -186,14 +205,16 @@ def text_direction(locale: str | None = None) -> str:
 
 def locale_name(locale: str) -> str:
     """Return the language's own name for itself."""
-    name = Locale.parse(locale).get_language_name(locale) or locale
+    known = Locale.parse(locale)
+    # Unicode names Simplified Chinese by language and script; Babel's own method gives the language alone.
+    name = known.languages.get(locale) or known.get_language_name(locale) or locale
     return name[:1].upper() + name[1:]
 
 
 def language_url(locale: str) -> str:
     """Return the address of the same page in another language: a query alone keeps whatever path the reader is on."""
     query = [(name, value) for name, value in request.args.items(multi=True) if name != "lang"]
-    return "?" + urlencode([*query, ("lang", locale)])
+    return "?" + urlencode([*query, ("lang", language_tag(locale))])
 
 
 def format_date(day: dt.date | dt.datetime) -> str:
@@ -322,9 +343,16 @@ def _timezone() -> dt.tzinfo:
 
 def _remember_choice(response: Response) -> Response:
     """Keep an explicit, known choice of language for a year."""
-    wish = request.args.get("lang")
-    if wish in LOCALES and wish in interface_locales():
+    wish = find_locale(request.args.get("lang"), LOCALES)
+    if wish and wish in interface_locales():
         response.set_cookie(
             COOKIE, wish, max_age=YEAR_SECONDS, httponly=True, samesite="Lax", secure=request.is_secure
         )
+    return response
+
+
+def _name_language(response: Response) -> Response:
+    """Say in which language a page is, for whatever reads no HTML."""
+    if response.mimetype == "text/html":
+        response.headers.setdefault("Content-Language", language_tag(get_locale()))
     return response

@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from babel import Locale
 from flask import Response
 
 from instruments.model import Form, Instrument, Missing, WaveKind
@@ -14,15 +13,8 @@ from surveys.written_text import TURNING
 from webapp.coordinate.words import PERSON
 from webapp.documents import compile_template
 from webapp.downloads import send_download
-from webapp.i18n import format_date, get_locale, gettext, text_direction
+from webapp.i18n import format_date, get_locale, gettext
 
-# What comes after the Latin letters of our own fonts; of several the first one that is there.
-FONTS_OF = {
-    "ar": ("Noto Sans Arabic",),
-    "ur": ("Noto Nastaliq Urdu", "Noto Sans Arabic"),
-    "hi": ("Noto Sans Devanagari",),
-    "zh": ("Noto Sans SC", "Noto Sans CJK SC", "Source Han Sans SC", "PingFang SC", "Microsoft YaHei"),
-}
 FIRST_STRONG_ISOLATE, POP_ISOLATE = "\u2068", "\u2069"
 
 
@@ -53,7 +45,8 @@ def print_questionnaire(
         [_print_item(instrument, form, wave, item_id, partner, locale) for item_id in page.items]
         for page in form.pages
     ]
-    data = _head(instrument.title_in(locale)) | {
+    data = {
+        "title": instrument.title_in(locale),
         "subtitle": isolate_name(program),
         "intro": instrument.intro(wave, locale),
         "promise": gettext("Confidential: nobody in your organisation can see your answers."),
@@ -65,7 +58,7 @@ def print_questionnaire(
         "code": draw_code(link) if link else "",
         "pages": pages,
     }
-    return compile_template("questionnaire", data, today=today)
+    return compile_template("questionnaire", data, today=today, locale=get_locale())
 
 
 def print_cards(title: str, cards: Iterable[LinkCard], *, closes: str, today: dt.date) -> bytes:
@@ -73,14 +66,15 @@ def print_cards(title: str, cards: Iterable[LinkCard], *, closes: str, today: dt
     drawn = [
         {"name": isolate_name(card.name), "link": card.link, "code": draw_code(card.link)} for card in cards
     ]
-    data = _head(title) | {
+    data = {
+        "title": title,
         "warning": gettext(
             "Whoever has a link can answer in that person's place: cut the cards apart and hand each to its person only."
         ),
         "closes": closes,
         "cards": drawn,
     }
-    return compile_template("cards", data, today=today)
+    return compile_template("cards", data, today=today, locale=get_locale())
 
 
 def print_certificate(certificate: Certificate, *, today: dt.date) -> bytes:
@@ -92,7 +86,8 @@ def print_certificate(certificate: Certificate, *, today: dt.date) -> bytes:
             start=format_date(certificate.started_on),
             end=format_date(certificate.ended_on),
         )
-    data = _head(gettext("Certificate of participation")) | {
+    data = {
+        "title": gettext("Certificate of participation"),
         "name": isolate_name(certificate.name),
         "took_part": gettext("took part in a reverse-mentoring programme"),
         "rows": [
@@ -106,7 +101,7 @@ def print_certificate(certificate: Certificate, *, today: dt.date) -> bytes:
             day=format_date(today),
         ),
     }
-    return compile_template("certificate", data, today=today)
+    return compile_template("certificate", data, today=today, locale=get_locale())
 
 
 def send_pdf(content: bytes, name: str) -> Response:
@@ -127,17 +122,6 @@ def isolate_name(name: str) -> str:
     """Return a name that disturbs nothing around it, whichever way it is written."""
     bare = "".join(sign for sign in name if sign not in TURNING)
     return f"{FIRST_STRONG_ISOLATE}{bare}{POP_ISOLATE}"
-
-
-def _head(title: str) -> dict[str, Any]:
-    """Return what every paper needs: its title, and how its language is written."""
-    language = Locale.parse(get_locale()).language
-    return {
-        "title": title,
-        "lang": language,
-        "dir": text_direction(),
-        "fonts": ["Noto Sans", *FONTS_OF.get(language, ())],
-    }
 
 
 def _print_item(

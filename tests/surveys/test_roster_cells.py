@@ -201,7 +201,7 @@ def test_a_language_that_is_not_offered_is_refused_with_those_that_are() -> None
         read_language("Klingon")
 
     assert caught.value.code == "unknown_language"
-    assert caught.value.params == {"cell": "Klingon", "languages": "en, de, fr, es, ar, ur"}
+    assert caught.value.params == {"cell": "Klingon", "languages": "en, de, fr, es, pt, ar, ur, hi, zh_Hans"}
 
 
 @pytest.mark.parametrize(("cell", "line"), [("", "none"), ("keine", "none"), ("No", "none")])

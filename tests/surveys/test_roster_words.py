@@ -127,6 +127,13 @@ def test_the_canonical_column_names_mean_themselves() -> None:
         ("Arabisch", "ar"),
         ("English", "en"),
         ("en-GB", "en"),
+        ("pt-BR", "pt"),
+        ("português", "pt"),
+        ("हिन्दी", "hi"),
+        ("zh_Hans", "zh_Hans"),
+        ("zh-CN", "zh_Hans"),
+        ("Chinese (Simplified)", "zh_Hans"),
+        ("中文（简体）", "zh_Hans"),
     ],
 )
 def test_a_language_is_recognised_by_code_and_by_name(written: str, locale: str) -> None:
@@ -134,7 +141,21 @@ def test_a_language_is_recognised_by_code_and_by_name(written: str, locale: str)
 
 
 @pytest.mark.parametrize(
-    "written", ["", "pl", "Polish", "English / German", "d", "deutschland", "english-german", "()"]
+    "written",
+    [
+        "",
+        "pl",
+        "Polish",
+        "English / German",
+        "d",
+        "deutschland",
+        "english-german",
+        "()",
+        "zh-TW",
+        "zh-Hant",
+        "Chinese (Traditional)",
+        "中文（繁體）",
+    ],
 )
 def test_other_languages_are_not_recognised(written: str) -> None:
     assert recognise_language(written) is None

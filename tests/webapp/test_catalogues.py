@@ -153,6 +153,31 @@ def test_each_fault_is_reported_for_its_file(
     assert problems[0].remedy
 
 
+def test_a_name_that_changes_grammar_is_reported_in_sources_and_translations(
+    tmp_path: Path, good: Path
+) -> None:
+    write_sources(tmp_path, "_('You and %(partner)s')\n_('%(partner)s\\'s line')\n")
+    template = catalogues.extract_template(tmp_path)
+    (good / "messages.pot").write_text(catalogues.render_template(template), encoding="utf-8")
+    for locale in catalogues.LOCALES[1:]:
+        catalog = catalogues.merge_catalogue(template, locale, None)
+        for message in catalog:
+            if message.id:
+                message.string = "%(partner)s"
+        if locale == "fr":
+            catalog.get("You and %(partner)s").string = "Vous êtes proche de %(partner)s"
+        write_locale(good, catalog, locale)
+
+    problems = [str(problem) for problem in catalogues.check_catalogues(tmp_path, good)]
+
+    assert [problem.partition(":")[0] for problem in problems] == [
+        "messages.pot",
+        "fr/LC_MESSAGES/messages.po",
+    ]
+    assert "genitive" in problems[0]
+    assert "de {P}" in problems[1]
+
+
 def test_a_missing_locale_and_a_stale_template_are_reported(tmp_path: Path, good: Path) -> None:
     (good / "fr" / "LC_MESSAGES" / "messages.po").unlink()
     write_sources(

@@ -4,10 +4,12 @@ import datetime as dt
 import re
 
 import pytest
+import typst
 
+from surveys.errors import PackError
 from surveys.packs.blocks import Bullets, Document, Heading, OpenPoint, Paragraph, Table
 from tests.webapp.pdfs import streams_of
-from webapp.documents import FONTS, lay_out
+from webapp.documents import CHINESE, lay_out
 
 TODAY = dt.date(2026, 3, 2)
 
@@ -48,6 +50,43 @@ def test_arabic_script_has_its_font() -> None:
     assert any("NotoSansArabic" in name for name in fonts), fonts
 
 
-def test_fonts_come_with_their_licence() -> None:
-    assert len(list(FONTS.glob("*.ttf"))) == 4
-    assert "Open Font License" in (FONTS / "OFL.txt").read_text("utf-8")
+@pytest.mark.parametrize(
+    ("locale", "text", "font"),
+    [
+        ("ar", "الأسئلة والأجوبة", "NotoSansArabic"),
+        ("ur", "سوالات اور جوابات، ٹھیک ہے۔", "NotoNastaliqUrdu"),
+        ("hi", "प्रश्न और उत्तर, क्षत्रिय", "NotoSansDevanagari"),
+        ("pt", "Perguntas e respostas: não", "NotoSans"),
+    ],
+)
+def test_each_language_is_set_in_its_letters_on_a_machine_without_fonts(
+    monkeypatch: pytest.MonkeyPatch, locale: str, text: str, font: str
+) -> None:
+    honest = typst.compile
+    monkeypatch.setattr(typst, "compile", lambda *a, **k: honest(*a, ignore_system_fonts=True, **k))
+
+    fonts = embedded_fonts(lay_out(document(text), today=TODAY, locale=locale))
+
+    assert any(name.startswith(font) for name in fonts), fonts
+    # The template's own few English words are in Noto Sans; nothing came from elsewhere.
+    assert all(name.startswith((font, "NotoSans-")) for name in fonts), fonts
+
+
+def test_chinese_needs_a_font_of_the_machine_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Bare:
+        """A machine with our fonts only."""
+
+        def __init__(self, **_how: object) -> None:
+            """Take what the real one takes."""
+
+        def families(self) -> list[str]:
+            return ["Noto Sans"]
+
+    installed = set(typst.Fonts().families()) & set(CHINESE)
+    if installed:
+        assert lay_out(document("问题和答案"), today=TODAY, locale="zh_Hans").startswith(b"%PDF-")
+    monkeypatch.setattr(typst, "Fonts", Bare)
+    with pytest.raises(PackError) as caught:
+        lay_out(document("问题和答案"), today=TODAY, locale="zh_Hans")
+    assert "fonts-noto-cjk" in caught.value.remedy
+    assert lay_out(document("words"), today=TODAY, locale="zh_Hans").startswith(b"%PDF-")

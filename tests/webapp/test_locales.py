@@ -4,18 +4,19 @@ import re
 from datetime import UTC, datetime
 
 import pytest
+from babel.messages.catalog import Catalog
 from flask import Flask
 from flask.testing import FlaskClient
 
 from surveys.errors import SurveyError
-from webapp import i18n
+from webapp import catalogues, i18n
 from webapp.errors import translate_error
 from webapp.i18n import gettext, isolate, lazy, ngettext
 
 
 def opening_of(page: str) -> tuple[str, str]:
     """Language and direction of a page."""
-    match = re.search(r'<html lang="(\w+)" dir="(\w+)"', page)
+    match = re.search(r'<html lang="([\w-]+)" dir="(\w+)"', page)
     assert match
     return match.group(1), match.group(2)
 
@@ -30,7 +31,9 @@ class TestNegotiation:
             ("fr-CA, en;q=0.5", ("fr", "ltr")),
             ("ar-EG", ("ar", "rtl")),
             ("ur-PK;q=0.9, en;q=0.5", ("ur", "rtl")),
-            ("zh-CN, sw", ("en", "ltr")),
+            ("zh-CN, sw", ("zh-Hans", "ltr")),
+            ("ja, sw", ("en", "ltr")),
+            ("x" * 4096, ("en", "ltr")),
             ("xx-invalid-;;q=nonsense", ("en", "ltr")),
         ],
     )
@@ -48,6 +51,20 @@ class TestNegotiation:
         assert opening_of(chosen.text) == opening_of(later.text) == ("ur", "rtl")
         assert "HttpOnly" in chosen.headers["Set-Cookie"]
         assert "SameSite=Lax" in chosen.headers["Set-Cookie"]
+
+    @pytest.mark.parametrize("spelling", ["zh-Hans", "zh_Hans"])
+    def test_a_language_with_a_script_is_chosen_in_both_spellings_and_named_in_that_of_the_web(
+        self, client: FlaskClient, spelling: str
+    ) -> None:
+        chosen = client.get(f"/?lang={spelling}")
+
+        assert opening_of(chosen.text) == ("zh-Hans", "ltr")
+        assert chosen.headers["Set-Cookie"].startswith("lang=zh_Hans;")
+        assert chosen.headers["Content-Language"] == "zh-Hans"
+        assert (
+            '<a href="?lang=zh-Hans" lang="zh-Hans" hreflang="zh-Hans" dir="ltr" aria-current' in chosen.text
+        )
+        assert opening_of(client.get("/account/sign-in").text) == ("zh-Hans", "ltr")
 
     @pytest.mark.parametrize("wish", ["xx", "", "<script>", "../de", "ur'"])
     def test_an_unknown_choice_is_ignored_and_not_kept(self, client: FlaskClient, wish: str) -> None:
@@ -210,6 +227,61 @@ class TestSentences:
             "de": "Deutsch",
             "fr": "Français",
             "es": "Español",
+            "pt": "Português",
             "ar": "العربية",
             "ur": "اردو",
+            "hi": "हिन्दी",
+            "zh_Hans": "简体中文",
         }
+
+    @pytest.mark.parametrize(
+        ("locale", "date", "time", "number", "share"),
+        [
+            ("pt", "12 de março de 2026", "00:30", "12.345,7", "40%"),
+            ("ar", "12 مارس 2026", "\u206812:30\xa0ص\u2069", "12,345.7", "40%"),
+            ("ur", "12 مارچ، 2026", "\u206812:30\xa0AM\u2069", "12,345.7", "40%"),
+            ("hi", "12 मार्च 2026", "12:30\xa0am", "12,345.7", "40%"),
+            ("zh_Hans", "2026年3月12日", "00:30", "12,345.7", "40%"),
+        ],
+    )
+    def test_dates_and_numbers_follow_each_locale_in_western_digits(
+        self, app: Flask, locale: str, date: str, time: str, number: str, share: str
+    ) -> None:
+        """One kind of digit everywhere: the codes to type, the charts and the files have these."""
+        moment = datetime(2026, 3, 11, 23, 30, tzinfo=UTC)
+        app.config["TIMEZONE"] = "Europe/Berlin"
+
+        with app.test_request_context(f"/?lang={locale}"):
+            assert i18n.format_date(moment) == date
+            assert time in i18n.format_datetime(moment)
+            assert i18n.format_number(12345.678, 1) == number
+            assert i18n.format_share(0.4) == share
+
+    @pytest.mark.parametrize(
+        ("locale", "forms"),
+        [
+            ("ar", "zero one two few many other"),
+            ("pt", "other one other other other other"),
+            ("hi", "other one other other other other"),
+            ("zh_Hans", "other other other other other other"),
+        ],
+    )
+    def test_each_number_selects_its_own_plural_form(
+        self, app: Flask, tmp_path, locale: str, forms: str
+    ) -> None:
+        """Each form of the catalogue says which it is; Babel's rule decides, not a test's own."""
+        template = Catalog()
+        template.add(("%(num)s page", "%(num)s pages"))
+        catalog = catalogues.merge_catalogue(template, locale, None)
+        # The file's order of the forms is that of its header.
+        names = {6: ("zero", "one", "two", "few", "other", "many"), 2: ("one", "other"), 1: ("other",)}
+        catalog.get("%(num)s page").string = names[catalog.num_plurals]
+        path = tmp_path / locale / "LC_MESSAGES" / "messages.po"
+        path.parent.mkdir(parents=True)
+        path.write_text(catalogues.render_catalogue(catalog, catalogues.DEFAULT_HEADERS), encoding="utf-8")
+        (tmp_path / "messages.pot").write_text(catalogues.render_template(template), encoding="utf-8")
+        app.config["TRANSLATIONS_FOLDER"] = tmp_path
+
+        with app.test_request_context(f"/?lang={locale}"):
+            found = [ngettext("%(num)s page", "%(num)s pages", n) for n in (0, 1, 2, 3, 11, 100)]
+        assert found == forms.split()

@@ -32,9 +32,9 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict]]:
     seen: list[tuple[str, dict]] = []
     real = papers.compile_template
 
-    def note(name: str, data: dict, *, today: date) -> bytes:
+    def note(name: str, data: dict, *, today: date, locale: str) -> bytes:
         seen.append((name, data))
-        return real(name, data, today=today)
+        return real(name, data, today=today, locale=locale)
 
     monkeypatch.setattr(papers, "compile_template", note)
     return seen

@@ -20,7 +20,6 @@ from webapp.coordinate.figures import (
     count_digits,
     figure,
     format_signed,
-    keep_together,
     place_of,
     promised_floors,
     show_change,
@@ -28,8 +27,9 @@ from webapp.coordinate.figures import (
 )
 from webapp.coordinate.words import KINDS, NOT_SHOWN, ROLES
 from webapp.database import instrument_folders
-from webapp.i18n import format_number, get_locale, text_direction
+from webapp.i18n import format_number, get_locale, isolate, keep_together, text_direction
 from webapp.i18n import gettext as _
+from webapp.negotiation import language_tag
 
 if TYPE_CHECKING:
     from scoring.plots import ChartWords, IntervalRow
@@ -47,8 +47,19 @@ class Menu:
 
     def title(self, scale: Scale) -> str:
         """The name of a scale in the reader's language, with a word where lower is better."""
-        name = self.instrument.scale_title(scale.id, choose_locale_of(self.instrument))
+        locale = choose_locale_of(self.instrument)
+        name = self.instrument.scale_title(scale.id, locale)
+        # A questionnaire that lacks the reader's language lends a name in its own.
+        name = name if locale == get_locale() else keep_together(name)
         return _("%(scale)s (lower is better)", scale=name) if scale.direction == "problem" else name
+
+    def heading(self, scale: Scale) -> Markup:
+        """The same as part of a page, which says in which language the name is."""
+        locale = choose_locale_of(self.instrument)
+        name = isolate(self.instrument.scale_title(scale.id, locale), locale)
+        if scale.direction != "problem":
+            return name
+        return Markup("{}").format(_("%(scale)s (lower is better)")) % {"scale": name}
 
 
 @dataclass(frozen=True)
@@ -89,6 +100,7 @@ class Comparison:
 
     choice: Choice
     title: str
+    heading: Markup
     role: str
     wave: str
     span: tuple[float, float]
@@ -163,6 +175,7 @@ def compare(
     comparison = Comparison(
         choice=choice,
         title=title,
+        heading=menu.heading(choice.scale),
         role=role,
         wave=wave,
         span=_find_span(menu, choice),
@@ -214,7 +227,7 @@ def chart_words(comparison: Comparison) -> "ChartWords":
         title=f"{comparison.title}, {comparison.role}, {comparison.wave}",
         description=comparison.alt,
         axis=axis % {"minimum": minimum, "maximum": maximum},
-        language=get_locale(),
+        language=language_tag(get_locale()),
         right_to_left=text_direction() == "rtl",
     )
 

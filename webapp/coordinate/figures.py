@@ -82,11 +82,6 @@ def place_of(wave_id: str, role: str, scale_id: str) -> str:
     return f"{wave_id}/roles/{role}/scales/{scale_id}"
 
 
-def keep_together(name: str) -> str:
-    """Return a name that keeps its own direction inside a sentence of another one; for texts that are not HTML."""
-    return f"\N{FIRST STRONG ISOLATE}{name}\N{POP DIRECTIONAL ISOLATE}"
-
-
 def format_signed(value: float, digits: int) -> str:
     """Return a change with its sign, a true minus, and no sign before a rounded zero."""
     sign = "" if round(abs(value), digits) == 0 else "+" if value > 0 else MINUS

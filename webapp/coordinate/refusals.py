@@ -9,10 +9,11 @@ from surveys.errors import ReleaseAuditError
 from surveys.models import Wave
 from surveys.release_menu import CandidateName
 from surveys.waves import floor_of, instrument_of
-from webapp.coordinate.figures import choose_locale_of, keep_together
+from webapp.coordinate.figures import choose_locale_of
 from webapp.coordinate.words import KINDS, ROLES
 from webapp.database import db, instrument_folders
 from webapp.i18n import gettext as _
+from webapp.i18n import keep_together
 
 FIELD = "withhold"
 

@@ -10,6 +10,7 @@ from instruments.catalog import get_instrument
 from instruments.model import Instrument, Role, Scale
 from surveys import releases
 from surveys.releases import ReleaseView
+from webapp.config import FONTS_FOLDER
 from webapp.coordinate import comparison
 from webapp.coordinate.cohorts import read_done
 from webapp.coordinate.figures import (
@@ -111,8 +112,9 @@ def compare_cohorts(slug: str) -> str:
 
 def draw_comparison(slug: str) -> Response:
     """Draw the same comparison as the page, from the same frozen figures."""
-    from scoring.plots import DARK, LIGHT, plot_intervals, render_svg
+    from scoring.plots import DARK, LIGHT, add_fonts, plot_intervals, render_svg
 
+    add_fonts(FONTS_FOLDER)
     program = load_program(slug)
     menu = comparison.build_menu(db(), program)
     if menu is None:

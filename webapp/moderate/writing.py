@@ -4,13 +4,14 @@ from dataclasses import dataclass
 
 from flask import abort, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
+from wtforms.fields import SelectChoice
 
 from surveys import comments, theme_publishing, themes
 from surveys.errors import ThemeError
 from surveys.published_themes import read_theme, themes_of
 from surveys.themes import StoredTheme
 from webapp.coordinate.finding import check_key
-from webapp.coordinate.forms import make_choices, put_error
+from webapp.coordinate.forms import put_error
 from webapp.coordinate.words import KINDS
 from webapp.database import db, discard_changes
 from webapp.errors import translate_error
@@ -25,6 +26,7 @@ from webapp.moderate.forms import (
     read_number,
     read_ticked,
 )
+from webapp.negotiation import language_tag
 
 FIELD_OF_ERROR = {"title": "title", "summary": "summary", "locale": "locale"}
 
@@ -181,7 +183,10 @@ def _show_again(desk: Desk, item_id: str, writing: Writing) -> tuple[str, int]:
 
 def _offer_locales(form: ThemeForm, desk: Desk) -> None:
     """Put the questionnaire's languages into the form."""
-    form.locale.choices = make_choices([(locale, locale_name(locale)) for locale in desk.instrument.locales])
+    form.locale.choices = [
+        SelectChoice(locale, locale_name(locale), {"lang": language_tag(locale)})
+        for locale in desk.instrument.locales
+    ]
 
 
 def _to_question(desk: Desk, item_id: str) -> Response:

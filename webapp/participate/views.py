@@ -17,6 +17,7 @@ from webapp.coordinate.words import KINDS
 from webapp.database import db, discard_changes, engine, instrument_folders, now, pseudonyms
 from webapp.downloads import send_download
 from webapp.errors import status_of, translate_error
+from webapp.negotiation import find_locale, language_tag
 from webapp.participate import holder
 from webapp.participate.forms import PageForm, Wording
 from webapp.participate.trend import HEIGHT, VERDICTS, WIDTH, own_trends
@@ -321,9 +322,10 @@ def _form_of(visit: Visit, number: int) -> PageForm:
 
 def _next_address(visit: Visit, number: int) -> str:
     """Return where the pressed button leads once the page is saved."""
-    language, go = request.form.get("language"), request.form.get("go")
-    if language in visit.locales:
-        return url_for("participate.show_page", token=visit.token, number=number, lang=language)
+    language, go = find_locale(request.form.get("language"), visit.locales), request.form.get("go")
+    if language:
+        tag = language_tag(language)
+        return url_for("participate.show_page", token=visit.token, number=number, lang=tag)
     if go == "stop":
         return url_for("participate.show_welcome", token=visit.token, saved=1)
     if go == "back":
