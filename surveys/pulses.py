@@ -193,8 +193,6 @@ def _rows_of(key: str, check: AnswerCheck, quotable: Collection[str]) -> list[An
     return [
         Answer(response_key=key, item_id=item_id, code=value.code, missing=value.missing)
         if value.text is None
-        else Comment(
-            response_key=key, item_id=item_id, text=value.text, may_be_quoted=item_id in quotable
-        )
+        else Comment(response_key=key, item_id=item_id, text=value.text, may_be_quoted=item_id in quotable)
         for item_id, value in check.valid.items()
     ]

@@ -196,7 +196,9 @@ def submit_response(
             raise ResponseError("nothing_answered")
         response = _send(desk)
     session.flush()
-    return Submission(view_of(invitation, response, pseudonyms, read_contents(session, response.key)), already)
+    return Submission(
+        view_of(invitation, response, pseudonyms, read_contents(session, response.key)), already
+    )
 
 
 def withdraw_response(

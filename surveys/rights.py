@@ -232,9 +232,7 @@ def own_goals(
         .order_by(Goal.pair_id, Goal.position)
     )
     return tuple(
-        OwnGoal(
-            partners[one.pair_id], one.position, one.text, tuple(one.levels), one.weight, one.baseline
-        )
+        OwnGoal(partners[one.pair_id], one.position, one.text, tuple(one.levels), one.weight, one.baseline)
         for one in goals
     )
 
@@ -245,9 +243,7 @@ def own_meetings(
     """The meetings that a person entered, by day, each with what the pair noted of it where the pair's key is at hand."""
     partners = _partners_of(session, participant, unnamed_partner)
     found = session.scalars(
-        select(Meeting)
-        .where(Meeting.entered_by == participant.id)
-        .order_by(Meeting.held_on, Meeting.id)
+        select(Meeting).where(Meeting.entered_by == participant.id).order_by(Meeting.held_on, Meeting.id)
     )
     return tuple(
         OwnMeeting(

@@ -316,11 +316,7 @@ class TestAddressedAndShared:
         return answered
 
     def goals(self, world: Any, **changes: Any) -> tuple[rights.OwnGoal, ...]:
-        given = {
-            "pseudonyms": world.pseudonyms,
-            "may_read": lambda _response: True,
-            "unnamed_partner": "your partner",
-        }
+        given = {"may_open": lambda _pair_id: True, "unnamed_partner": "your partner"}
         return rights.own_goals(world.session, world.pairs[0].mentor, **(given | changes))
 
     def test_both_are_in_the_file_and_nothing_of_others(self, written: Any) -> None:

@@ -12,13 +12,13 @@ from werkzeug.wrappers import Response
 from instruments.catalog import get_instrument
 from instruments.errors import InstrumentError
 from instruments.model import Instrument
-from surveys import messages, programs, rosters, waves
+from surveys import meetings, messages, programs, rosters, waves
 from surveys.errors import ProgramError
 from surveys.models import Cohort, MembershipRole, Program, Release, Wave
 from webapp.access import current_user, programs_of
 from webapp.coordinate.finding import load_cohort, load_program
 from webapp.coordinate.forms import CohortForm, RosterForm, put_error
-from webapp.coordinate.words import DONE, KINDS, STATES
+from webapp.coordinate.words import DONE, FORMATS, KINDS, STATES
 from webapp.database import db, discard_changes, instrument_folders, now
 from webapp.i18n import gettext as _
 
@@ -119,7 +119,10 @@ def show_cohort(slug: str, cohort_id: str) -> str:
         cohort=cohort,
         waves=line_up_waves(db(), cohort, find_frozen(db(), cohort.program)),
         pairs=programs.list_pairs(db(), cohort),
+        met=meetings.summarise_meetings(db(), cohort),
+        formats=FORMATS,
         done=read_done(),
+        released=waves.is_released,
         kinds=KINDS,
         states=STATES,
     )
