@@ -41,11 +41,12 @@ EXAMPLE_ROWS = (
 
 @dataclass(frozen=True)
 class WaveLine:
-    """A wave in a list, with its state at this moment and whether its results are frozen."""
+    """A wave in a list, with its state at this moment, whether its results are frozen, and whether it ever has any."""
 
     wave: Wave
     state: str
     frozen: bool
+    released: bool
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,6 @@ def show_cohort(slug: str, cohort_id: str) -> str:
         met=meetings.summarise_meetings(db(), cohort),
         formats=FORMATS,
         done=read_done(),
-        released=waves.is_released,
         kinds=KINDS,
         states=STATES,
     )
@@ -176,7 +176,7 @@ def find_frozen(session: Session, program: Program) -> frozenset[str]:
 def line_up_waves(session: Session, cohort: Cohort, frozen: frozenset[str]) -> list[WaveLine]:
     """Return the waves of a cohort in the order in which they open."""
     return [
-        WaveLine(wave, waves.wave_state(wave, now()).value, wave.id in frozen)
+        WaveLine(wave, waves.wave_state(wave, now()).value, wave.id in frozen, waves.is_released(wave))
         for wave in waves.list_waves(session, cohort)
     ]
 
