@@ -409,7 +409,12 @@ class TestAddressedAndShared:
         (line,) = csv.DictReader(
             io.StringIO(rights.meetings_as_csv([entered]).decode("utf-8-sig"), newline="")
         )
-        assert (line["took_place"], line["notes"], line["n_agreed"], line["n_done"]) == ("yes", "'=Ours", "2", "")
+        assert (line["took_place"], line["notes"], line["n_agreed"], line["n_done"]) == (
+            "yes",
+            "'=Ours",
+            "2",
+            "",
+        )
 
 
 class TestTombstones:
