@@ -113,11 +113,11 @@ def write_data_package(
     moment = as_utc(now)
     purpose = _checked_purpose(purpose)
     check_target(target)
-    waves, pulses = closed_waves(session, program), closed_pulses(session, program)
-    if not waves and not pulses:
+    pulses = closed_pulses(session, program)
+    waves = [*closed_waves(session, program), *pulses]
+    if not waves:
         raise ExportError("nothing_closed")
-    data = _collect(session, program, waves, pulses, folders)
-    waves += pulses
+    data = _collect(session, program, waves, folders)
     version = importlib.metadata.version("viceversa")
     files = {
         "answers_long.csv": pack_table(_answer_lines(session, data, folders)),
@@ -191,19 +191,14 @@ class _Data:
         return list(self.cohorts).index(cohort_id), list(WaveKind).index(kind)
 
 
-def _collect(
-    session: Session,
-    program: Program,
-    waves: Sequence[Wave],
-    pulses: Sequence[Wave],
-    folders: Sequence[Path],
-) -> _Data:
+def _collect(session: Session, program: Program, waves: Sequence[Wave], folders: Sequence[Path]) -> _Data:
     """Read everything above the floor, score what is no pulse, and draw the codes."""
     from scoring.disclosure import SENSITIVE_FLOOR
     from scoring.scales import score_instrument
 
     groups, left_out = [], LeftOut()
-    for of_group in [*by_questionnaire(waves), *by_questionnaire(pulses)]:
+    kinds = [[wave for wave in waves if (wave.kind is WaveKind.PL) is pulsing] for pulsing in (False, True)]
+    for of_group in (group for kind in kinds for group in by_questionnaire(kind)):
         instrument = instrument_of(of_group[0], folders=folders)
         frame, of_frame = frame_above_floor(
             session, of_group, sensitive_floor=SENSITIVE_FLOOR, folders=folders

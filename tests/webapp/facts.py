@@ -165,7 +165,9 @@ class Desk:
 
     def meetings(self) -> Iterator[tuple[Place, str]]:
         """How often each pair met, of how many meetings planned, and when and how long they met last."""
-        entered = "SELECT held_on, took_place, minutes FROM addressed_meeting WHERE pair_id = ? ORDER BY held_on"
+        entered = (
+            "SELECT held_on, took_place, minutes FROM addressed_meeting WHERE pair_id = ? ORDER BY held_on"
+        )
         shown = "%(held)s of %(planned)s"
         for pair in self.read(NAMES):
             met = self.read(entered, pair["id"])

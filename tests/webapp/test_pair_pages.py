@@ -97,7 +97,7 @@ class TestKey:
         assert partner.post(f"{theirs}/pair", data={"do": "code", "code": code}).status_code == 303
         assert "Speak first" in partner.get(f"{theirs}/goals").text
         # Whoever answers in this browser has not thereby opened anything, and the other way round.
-        thief.post(f"{theirs}/1", data={"KA1": "c:1"})
+        thief.post(f"{theirs}/3", data={"BX1": "c:1"})
         assert "Speak first" not in thief.get(f"{theirs}/goals").text
         assert "Speak first" not in thief.get(f"{theirs}/my-data/json").text
 
@@ -275,7 +275,7 @@ class TestMeetings:
         """Answers and a pulse are saved in this very browser, so that there would be something to read."""
         open_pair(client, mine)
         place = log(client, mine)
-        client.post(f"{mine}/1", data={"KA1": "c:1", "go": "next"})
+        client.post(f"{mine}/3", data={"BX1": "c:1", "go": "next"})
         client.post(f"{mine}/pulse", data={"PL5": "c:3"})
         statements: list[str] = []
         listener = lambda *given: statements.append(given[2])  # noqa: E731
@@ -352,6 +352,29 @@ class TestPulse:
         assert "<fieldset" not in client.get(f"{mine}/pulse").text
         answers = [self.send(app.test_client(), link) for link in (mine, theirs)]
         assert [one.status_code for one in answers] == [303, 303]
+
+    def test_a_pulse_opens_and_erases_nothing_else_of_the_person(
+        self, client: FlaskClient, app: Flask, links: dict[str, str], mine: str, write: Write
+    ) -> None:
+        """Whoever has a link can always add one, also when the person has answered everything."""
+        client.post(f"{mine}/3", data={"BX1": "c:1", "go": "next"})
+        client.post(f"{mine}/write", data={"kind": "free", "text": "Only for her."})
+        log(client, mine)
+        thief = app.test_client()
+        for link in (mine, links["mentor PL"]):
+            self.send(thief, link)
+            for kind in ("messages", "meetings", "json"):
+                file = thief.get(f"{link}/my-data/{kind}").text
+                assert "Only for her." not in file
+                assert "2026-03-01,yes" not in file
+            thief.post(f"{link}/leave")
+            assert thief.get(link).status_code == 200
+            assert "Delete everything and stop" not in thief.get(f"{links['mentor PL']}/withdraw").text
+        # The control: the browser that answered the questionnaire.
+        assert "Only for her." in client.get(f"{mine}/my-data/messages").text
+        assert "2026-03-01,yes" in client.get(f"{mine}/my-data/meetings").text
+        client.post(f"{mine}/leave")
+        assert client.get(mine).status_code == 410
 
     def test_a_change_of_language_keeps_what_was_chosen_and_sends_nothing(
         self, client: FlaskClient, mine: str, write: Write

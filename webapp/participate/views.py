@@ -251,8 +251,8 @@ def withdraw_answers(token: str) -> AnyResponse:
 def leave_surveys(token: str) -> AnyResponse:
     """Delete everything the person ever answered in the programme and never ask again; the link ends with it."""
     visit = open_visit(token)
-    if visit.response is None or visit.withdrawn:
-        # A link alone, which others may have seen, is not enough to delete all that a person ever answered.
+    if not visit.may_leave:
+        # A link alone, which others may have seen, is not enough to delete all that a person ever answered; nor is a pulse.
         return _to_welcome(visit)
     person = visit.invitation.participant
     # Counted is what this browser gave: how much the person answered elsewhere is not told to whoever holds a link.

@@ -140,6 +140,19 @@ class Visit:
             folders=instrument_folders(),
         )
 
+    @property
+    def is_owner(self) -> bool:
+        """Whether this browser gave answers that only the first one to come with a link can give, and so speaks for the person.
+
+        A pulse proves nothing: whoever has a link can always add one.
+        """
+        return any(one.wave is not WaveKind.PL for one in self.own_responses)
+
+    @property
+    def may_leave(self) -> bool:
+        """Whether everything of the person may be erased from here."""
+        return self.response is not None and not self.withdrawn and (not self.is_pulse or self.is_owner)
+
     @cached_property
     def packages(self) -> list[DataPackage]:
         """The data packages in which answers of this person may be."""
@@ -161,14 +174,14 @@ class Visit:
     @cached_property
     def own_messages(self) -> tuple[rights.OwnMessage, ...]:
         """What the person wrote to the coordinator, where this browser holds answers of theirs."""
-        if not self.own_responses:
+        if not self.is_owner:
             return ()
         return rights.own_messages(db(), self.invitation.participant)
 
     @cached_property
     def own_decisions(self) -> tuple[rights.OwnDecision, ...]:
         """What the person decided about their pairs, where this browser holds answers of theirs."""
-        if not self.own_responses:
+        if not self.is_owner:
             return ()
         return rights.own_decisions(
             db(), self.invitation.participant, unnamed_partner=i18n.gettext("your partner")
@@ -187,7 +200,7 @@ class Visit:
     @cached_property
     def own_meetings(self) -> tuple[rights.OwnMeeting, ...]:
         """The meetings that the person entered, where this browser holds answers of theirs."""
-        if not self.own_responses:
+        if not self.is_owner:
             return ()
         return rights.own_meetings(
             db(),
