@@ -9,15 +9,18 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select, update
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from instruments.answers import AnswerValue
 from instruments.catalog import get_instrument
 from instruments.model import Role
 from surveys import datasets, exports, invitations, meetings, pulses, releases, responses, rights, waves
+from surveys.database import make_session_factory
 from surveys.errors import AnswerError, PulseNotShownError, ResponseError, WaveNotOpenError
 from surveys.models import Answer, Base, Meeting, Response
 from surveys.pulses import load_pulses, send_pulse, withdraw_pulses
+from surveys.roles import ROLE, DatabaseRole
 from surveys.withdrawal import withdraw_from_surveys
 
 GIVEN = {"PS2": AnswerValue(code=4), "PL5": AnswerValue(code=2)}
@@ -246,6 +249,16 @@ class TestResults:
         release = releases.freeze_release(scene.session, other, now=scene.now, folders=scene.folders)
         scales = release.body["roles"]["mentor"]["scales"].values()
         assert {scale["change"] is None for scale in scales} == {True}
+
+    def test_the_researchers_role_reads_pulses_and_no_day_of_any_answer(
+        self, scene: Any, closed: Any, engine: Any
+    ) -> None:
+        factory = make_session_factory(engine)
+        with factory(info={ROLE: DatabaseRole.RESEARCHER}) as session:
+            assert len(datasets.pulse_rows(session, [closed])) == (2 * N_PAIRS + 4) * 5
+            if engine.dialect.name == "postgresql":
+                with pytest.raises(DBAPIError):
+                    session.execute(select(Response.submitted_on)).all()
 
     def test_researchers_get_occasion_and_month_of_groups_above_the_floor(
         self, scene: Any, closed: Any, tmp_path: Path

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from instruments.catalog import get_instrument
 from instruments.model import Role
 from surveys import invitations, waves
-from surveys.models import Cohort, Contact, Goal, Invitation, Meeting, MeetingNote, Response
+from surveys.models import Cohort, Contact, Goal, Invitation, Meeting, MeetingNote, Release, Response, Wave
 from webapp.database import EXTENSION
 
 GOAL = {"text": "Speak first", "level0": "Every second time", "baseline": "-2", "form_key": "a" * 32}
@@ -444,3 +444,46 @@ def test_a_long_name_and_a_name_that_is_gone_leave_the_pages_whole(
     with write() as session:
         session.delete(session.merge(partner))
     assert "You and your partner both see this." in text_of(client.get(f"{mine}/goals").text)
+
+
+class TestCoordinator:
+    def test_reads_how_often_and_when_pairs_met_and_nothing_of_their_own(
+        self, client: FlaskClient, app: Flask, mine: str, sign_in: Any, write: Write
+    ) -> None:
+        open_pair(client, mine)
+        client.post(f"{mine}/goals", data=GOAL)
+        place = log(client, mine)
+        log(client, mine, form_key="2", held_on="2026-02-20", took_place="no")
+        client.post(f"{place}/notes", data={"notes": "Only ours", "next_on": "2026-04-17", "version": "0"})
+        with write() as session:
+            cohort = session.scalars(select(Cohort.id).where(Cohort.name == "open")).one()
+        desk = app.test_client()
+        sign_in(desk)
+
+        page = text_of(desk.get(f"/coordinate/spring/cohorts/{cohort}/").text)
+        assert "1 of 2 March 1, 2026 In person · 45 minutes" in page
+        for own in ("Only ours", "Speak first", "April 17", "Entered by"):
+            assert own not in page
+
+    def test_closes_a_wave_of_pulses_calmly_and_nothing_is_published(
+        self, client: FlaskClient, app: Flask, mine: str, links: dict[str, str], sign_in: Any, write: Write
+    ) -> None:
+        client.post(f"{mine}/pulse", data={"PL5": "c:3"})
+        desk = app.test_client()
+        sign_in(desk)
+        with write() as session:
+            pulses = session.scalars(select(Wave).where(Wave.kind == "PL")).one()
+            place, cohort = f"/coordinate/spring/waves/{pulses.id}/", pulses.cohort_id
+        assert "Pulses are not shown as numbers in this version." in text_of(desk.get(place).text)
+        asked = desk.get(f"{place}close").text
+        assert "Pulses are not shown as numbers in this version." in text_of(asked)
+        token = re.search(r'name="csrf_token" value="([^"]+)"', asked)
+        assert token
+        closed = desk.post(f"{place}close", data={"csrf_token": token.group(1)}, follow_redirects=True)
+
+        assert (closed.status_code, "The wave is closed." in closed.text) == (200, True)
+        assert "Freeze results" not in closed.text
+        assert "not shown as numbers" in desk.get(f"/coordinate/spring/cohorts/{cohort}/").text
+        with write() as session:
+            assert session.scalars(select(Release)).all() == []
+            assert session.get_one(Wave, pulses.id).closed_at is not None
