@@ -45,7 +45,10 @@ ERASED_TABLES = (
     "shared_wish",
     "contact",
     "addressed_message",
+    "addressed_meeting",
     "shared_goal",
+    "shared_note",
+    "shared_key",
 )
 
 MIGRATIONS = Path(__file__).resolve().parent / "migrations"

@@ -6,10 +6,11 @@ What is read here is confidential and pseudonymous; nothing of it may be shown b
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session, joinedload
 
 from instruments.errors import N_
@@ -51,6 +52,15 @@ class AnswerRow:
     item: str
     code: int | None
     missing: str
+
+
+@dataclass(frozen=True, slots=True)
+class PulseRow:
+    """One answer of one pulse: the answer as in any other wave, which of the person's pulses it belongs to, and its month."""
+
+    answer: AnswerRow
+    occasion: int
+    month: date | None
 
 
 @dataclass(frozen=True)
@@ -97,11 +107,24 @@ class _ResponseRow:
 
 
 def closed_waves(session: Session, program: Program) -> list[Wave]:
-    """Every wave of a programme that has been closed, by cohort and time."""
+    """Every wave of a programme that has been closed, by cohort and time, but those of pulses.
+
+    Everything computed from these takes one response for a person and pair; of pulses a person gives several.
+    """
+    return _closed(session, program, Wave.kind != WaveKind.PL)
+
+
+def closed_pulses(session: Session, program: Program) -> list[Wave]:
+    """The waves of pulses of a programme that have been closed."""
+    return _closed(session, program, Wave.kind == WaveKind.PL)
+
+
+def _closed(session: Session, program: Program, kind: ColumnElement[bool]) -> list[Wave]:
+    """The closed waves of some kinds."""
     found = session.scalars(
         select(Wave)
         .join(Cohort, Cohort.id == Wave.cohort_id)
-        .where(Cohort.program_id == program.id, Wave.closed_at.is_not(None))
+        .where(Cohort.program_id == program.id, Wave.closed_at.is_not(None), kind)
         .options(joinedload(Wave.cohort).joinedload(Cohort.program))
     )
     return _checked(found, closed_only=True)
@@ -176,6 +199,51 @@ def answer_rows(
         )
         for row in _read_responses(session, chosen)
         for item in forms[row.wave.id, row.role]
+    ]
+
+
+def pulse_rows(session: Session, waves: Iterable[Wave], *, folders: Sequence[Path] = ()) -> list[PulseRow]:
+    """Every rated question of every pulse, with its code or the reason why there is none. Raises WaveStillOpenError."""
+    chosen = _checked(waves, closed_only=True)
+    wave_of = {wave.id: wave for wave in chosen}
+    forms = {
+        (wave.id, role): rated_items(instrument_of(wave, folders=folders), wave, role)
+        for wave in chosen
+        for role in Role
+    }
+    given = {
+        (key, item): (code, missing.value if missing is not None else "")
+        for key, item, code, missing in _read_answers(session, chosen)
+    }
+    sent = session.execute(
+        select(
+            Response.key,
+            Response.respondent_key,
+            Response.pair_key,
+            Response.role,
+            Response.wave_id,
+            Response.occasion,
+            Response.month,
+        )
+        .where(Response.wave_id.in_(wave_of), Response.state == ResponseState.SUBMITTED)
+        .order_by(Response.wave_id, Response.respondent_key, Response.pair_key, Response.occasion)
+    )
+    return [
+        PulseRow(
+            AnswerRow(
+                respondent,
+                pair,
+                wave_of[wave_id].cohort_id,
+                Role(role),
+                WaveKind.PL,
+                item,
+                *given.get((key, item), (None, SKIPPED)),
+            ),
+            occasion,
+            month,
+        )
+        for key, respondent, pair, role, wave_id, occasion, month in sent
+        for item in forms[wave_id, Role(role)]
     ]
 
 

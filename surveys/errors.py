@@ -300,6 +300,14 @@ class ReportingLineError(SurveyError):
     )
 
 
+class PulseNotShownError(SurveyError):
+    """Numbers of pulses were asked for: none are computed."""
+
+    code = "pulses"
+    message = N_("Pulses are not shown as numbers in this version.")
+    remedy = N_("Researchers find them in the data package once the wave is closed.")
+
+
 class MessageError(CodedError):
     """A message to the coordinator that cannot be sent, or moved on, like this."""
 
@@ -373,6 +381,69 @@ class ExtensionError(CodedError):
         "over": (
             N_("The time to say so is over, so nothing was saved."),
             N_("You can still write to your coordinator."),
+        ),
+    }
+
+
+class PairError(CodedError):
+    """What a pair shares or logs, that cannot be kept like this; `field` is where on the page it stands."""
+
+    sentences: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "opened": (
+            N_("The pages of your pair were opened before."),
+            N_("Type the code that is shown there. Your partner can see it too."),
+        ),
+        "empty": (
+            N_("The goal has no words yet."),
+            N_("Please write at least a few words."),
+        ),
+        "full": (
+            N_("There are already three goals."),
+            N_("Change or delete one of them."),
+        ),
+        "choice": (
+            N_("Nothing was chosen."),
+            N_("Please choose one of the answers shown."),
+        ),
+        "date": (
+            N_("The day is missing, or cannot be right."),
+            N_("Please choose the day of the meeting, today at the latest."),
+        ),
+        "next": (
+            N_("The day of the next meeting cannot be right."),
+            N_("Please choose another day, or leave the field empty."),
+        ),
+        "minutes": (
+            N_("It is not said how long you met."),
+            N_("Please enter the minutes, from 1 to %(most)d."),
+        ),
+        "number": (
+            N_("This is no whole number from 0 to %(most)d."),
+            N_("Please enter one, or leave the field empty."),
+        ),
+        "long": (
+            N_("This text is %(length)d characters long; %(longest)d are allowed."),
+            N_("Please shorten it."),
+        ),
+        "many": (
+            N_("So many meetings were entered for this day that this one was not."),
+            N_("Change or delete one of them."),
+        ),
+        "changed": (
+            N_("Somebody else has changed this in the meantime, so nothing was saved."),
+            N_("Please compare what is stored now with yours, which is still below, and save again."),
+        ),
+        "gone": (
+            N_("This was deleted in the meantime, so nothing was saved."),
+            N_("What you typed is still below."),
+        ),
+        "sure": (
+            N_("Nothing was deleted."),
+            N_("Please tick the box first."),
+        ),
+        "not_found": (
+            N_("This is no longer there."),
+            N_("Load the page again."),
         ),
     }
 
@@ -472,7 +543,7 @@ class PackError(CodedError):
     sentences: ClassVar[Mapping[str, tuple[str, str]]] = {
         "no_chinese_font": (
             N_("The document has Chinese signs, and no font on this machine has them."),
-            N_("Install one, for example: apt-get install fonts-noto-cjk"),
+            N_("Install one: on Debian it is in the package fonts-noto-cjk."),
         ),
         "no_questionnaire": (
             N_("The programme %(program)s has no questionnaire yet."),

@@ -27,8 +27,10 @@ from surveys.datasets import (
     LeftOut,
     answer_rows,
     by_questionnaire,
+    closed_pulses,
     closed_waves,
     frame_above_floor,
+    pulse_rows,
     rated_items,
 )
 from surveys.models import DataPackage, Invitation, Participant, Program, User, Wave
@@ -111,7 +113,8 @@ def write_data_package(
     moment = as_utc(now)
     purpose = _checked_purpose(purpose)
     check_target(target)
-    waves = closed_waves(session, program)
+    pulses = closed_pulses(session, program)
+    waves = [*closed_waves(session, program), *pulses]
     if not waves:
         raise ExportError("nothing_closed")
     data = _collect(session, program, waves, folders)
@@ -123,6 +126,8 @@ def write_data_package(
         "codebook.csv": pack_table(_codebook_lines(data)),
         "README.txt": pack_text(README.format(version=version)),
     }
+    if pulses:
+        files["pulses_long.csv"] = pack_table(_pulse_lines(session, data, folders))
     manifest = Manifest(
         software=f"viceversa {version}",
         written_on=moment.date(),
@@ -163,13 +168,19 @@ class _Group:
 
 @dataclass(frozen=True)
 class _Data:
-    """Everything that goes into a package, and the codes under which it does."""
+    """Everything that goes into a package, and the codes under which it does; pulses are kept apart from all other waves."""
 
     groups: Sequence[_Group]
+    pulses: Sequence[_Group]
     left_out: LeftOut
     people: Mapping[str, str]
     pairs: Mapping[str, str]
     cohorts: Mapping[str, str]
+
+    @property
+    def all_groups(self) -> Sequence[_Group]:
+        """The pulses too."""
+        return [*self.groups, *self.pulses]
 
     def person(self, respondent: str, pair: str, cohort: str, role: str) -> tuple[str, str, str, str]:
         """The identity of a row under the codes of this package."""
@@ -181,21 +192,24 @@ class _Data:
 
 
 def _collect(session: Session, program: Program, waves: Sequence[Wave], folders: Sequence[Path]) -> _Data:
-    """Read and score everything above the floor, and draw the codes."""
+    """Read everything above the floor, score what is no pulse, and draw the codes."""
     from scoring.disclosure import SENSITIVE_FLOOR
     from scoring.scales import score_instrument
 
     groups, left_out = [], LeftOut()
-    for of_group in by_questionnaire(waves):
+    kinds = [[wave for wave in waves if (wave.kind is WaveKind.PL) is pulsing] for pulsing in (False, True)]
+    for of_group in (group for kind in kinds for group in by_questionnaire(kind)):
         instrument = instrument_of(of_group[0], folders=folders)
         frame, of_frame = frame_above_floor(
             session, of_group, sensitive_floor=SENSITIVE_FLOOR, folders=folders
         )
-        scores = score_instrument(frame, instrument, of_group[0].picks) if len(frame) else None
+        scored = len(frame) and of_group[0].kind is not WaveKind.PL
+        scores = score_instrument(frame, instrument, of_group[0].picks) if scored else None
         groups.append(_Group(of_group, instrument, frame, scores))
         left_out |= of_frame
     return _Data(
-        groups,
+        [group for group in groups if group.waves[0].kind is not WaveKind.PL],
+        [group for group in groups if group.waves[0].kind is WaveKind.PL],
         left_out,
         # The letter keeps a spreadsheet from reading a code as a number.
         people=_draw_codes("R", (key for group in groups for key in group.frame["respondent"])),
@@ -225,6 +239,30 @@ def _answer_lines(session: Session, data: _Data, folders: Sequence[Path]) -> Ite
         if not data.left_out.has_item((row.cohort, row.role, row.wave), row.item)
     ]
     yield from ((*line[:4], line[4].value, *line[5:]) for line in sorted(lines, key=_place))
+
+
+def _pulse_lines(session: Session, data: _Data, folders: Sequence[Path]) -> Iterator[Sequence[object]]:
+    """pulses_long.csv: months are counted from the one in which the cohort started, for a date would let people be recognised."""
+    yield (*PERSON, "occasion", "month", "item", "code", "missing")
+    waves = [wave for group in data.pulses for wave in group.waves]
+    starts = {wave.cohort_id: wave.cohort.starts_on for wave in waves}
+    lines = []
+    for pulse in pulse_rows(session, waves, folders=folders):
+        row, start = pulse.answer, starts[pulse.answer.cohort]
+        if data.left_out.has_item((row.cohort, row.role, row.wave), row.item):
+            continue
+        person = data.person(row.respondent, row.pair, row.cohort, row.role.value)
+        code = "" if row.code is None else row.code
+        month = _months_between(start, pulse.month)
+        lines.append((*person, pulse.occasion, month, row.item, code, row.missing))
+    yield from sorted(lines, key=lambda line: (*_place(line[: len(PERSON)]), line[4]))
+
+
+def _months_between(start: dt.date | None, month: dt.date | None) -> int | str:
+    """How many months later; empty where one of the two is not known."""
+    if start is None or month is None:
+        return ""
+    return 12 * (month.year - start.year) + month.month - start.month
 
 
 def _score_lines(data: _Data) -> Iterator[Sequence[object]]:
@@ -286,7 +324,7 @@ def _codebook_lines(data: _Data) -> Iterator[Sequence[object]]:
     """codebook.csv: every questionnaire in its source language; the words of a private one stay where they are."""
     yield ("instrument", "version", *COLUMNS)
     seen = set()
-    for group in data.groups:
+    for group in data.all_groups:
         instrument = group.instrument
         private = not instrument.license.startswith(OPEN_LICENCES)
         for row in codebook_rows(instrument, instrument.source_locale, group.waves[0].picks):
@@ -317,7 +355,7 @@ def _number(value: float) -> str:
 def _describe_instruments(data: _Data) -> Iterator[dict[str, Any]]:
     """Versions, digests, and for each language its review status and whether ten people or more answered in it."""
     answered: dict[Instrument, dict[str, set[str]]] = {}
-    for group in data.groups:
+    for group in data.all_groups:
         people = answered.setdefault(group.instrument, {})
         for respondent, locale in zip(group.frame["respondent"], group.frame["locale"], strict=True):
             people.setdefault(locale, set()).add(respondent)
@@ -345,7 +383,7 @@ def _describe_instruments(data: _Data) -> Iterator[dict[str, Any]]:
 
 def _describe_waves(data: _Data) -> Iterator[dict[str, Any]]:
     """The waves by cohort and time, placed by the weeks since their cohort's start; dates would let people be recognised."""
-    waves = [wave for group in data.groups for wave in group.waves]
+    waves = [wave for group in data.all_groups for wave in group.waves]
     for wave in sorted(waves, key=lambda wave: data.place(wave.cohort_id, wave.kind)):
         start = wave.cohort.starts_on
         ended = min(wave.closes_at, wave.closed_at or wave.closes_at)
@@ -402,12 +440,12 @@ def _notes(data: _Data) -> tuple[str, ...]:
     )
     drawn = "Codes of people and pairs were drawn for this package alone. There are no names, comments, languages or dates in it."
     notes = [small, *([higher] if data.left_out.sensitive else []), drawn]
-    if any(group.instrument.development for group in data.groups):
+    if any(group.instrument.development for group in data.all_groups):
         notes.insert(
             0,
             "The questionnaire is a development version without norms: its scores have no norms to be compared with.",
         )
-    if any(not group.instrument.license.startswith(OPEN_LICENCES) for group in data.groups):
+    if any(not group.instrument.license.startswith(OPEN_LICENCES) for group in data.all_groups):
         notes.append("The wording of a questionnaire that may not be passed on is left out of the codebook.")
     return tuple(notes)
 

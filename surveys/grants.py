@@ -81,7 +81,8 @@ GRANTS: Mapping[str, Grants] = {
     "confidential_response": {
         PARTICIPANT: OWN,
         RELEASES: "SELECT (key, respondent_key, pair_key, wave_id, role, locale, state, submitted_on)",
-        RESEARCHER: "SELECT (key, respondent_key, pair_key, wave_id, role, locale, state)",
+        # Of the day only the month of a pulse.
+        RESEARCHER: "SELECT (key, respondent_key, pair_key, wave_id, role, locale, state, occasion, month)",
         # Neither role nor pair nor day.
         MODERATOR: "SELECT (key, respondent_key, wave_id, locale, state)",
     },
@@ -106,7 +107,12 @@ GRANTS: Mapping[str, Grants] = {
     "addressed_draw": {COORDINATOR: ADD},
     "addressed_talk": {COORDINATOR: "SELECT, INSERT, UPDATE (held_on)"},
     "addressed_outcome": {PARTICIPANT: KEEP, COORDINATOR: READ},
-    "shared_goal": {PARTICIPANT: READ},
+    # How often pairs met, and how; who entered it is no column of the coordinator's.
+    "addressed_meeting": {
+        PARTICIPANT: OWN,
+        COORDINATOR: "SELECT (pair_id, held_on, took_place, format, minutes)",
+    },
+    **{f"shared_{name}": {PARTICIPANT: OWN} for name in ("key", "goal", "note")},
     # A wish is nobody's but the person's; only what both wish is told.
     "shared_wish": {PARTICIPANT: "SELECT, INSERT, DELETE"},
     "shared_extension": {PARTICIPANT: ADD, COORDINATOR: READ},

@@ -12,7 +12,8 @@ from instruments.model import Instrument, Role, WaveKind
 from surveys.database import as_utc
 from surveys.models import Invitation, Wave
 from surveys.pseudonyms import Pseudonyms
-from surveys.responses import MayUse, ResponseView, load_response
+from surveys.pulses import load_all
+from surveys.responses import MayUse, ResponseView
 from surveys.waves import instrument_of
 
 
@@ -34,8 +35,7 @@ def own_views(
     `may_read` decides for each response: who holds one personal link has not thereby given the answers behind the others.
     """
     for invitation in invitations_of(session, participant_id):
-        response = load_response(session, invitation, pseudonyms, may_read=may_read)
-        if response is not None and response.answers:
+        for response in load_all(session, invitation, pseudonyms, may_read=may_read):
             yield invitation, response
 
 

@@ -23,7 +23,7 @@ from instruments.digests import digest as digest_of
 from instruments.model import Role, WaveKind
 from surveys.audit import AuditAction, record_event
 from surveys.datasets import WaveStillOpenError, item_frame
-from surveys.errors import ReleaseAuditError
+from surveys.errors import PulseNotShownError, ReleaseAuditError
 from surveys.locks import lock_program
 from surveys.models import (
     Cohort,
@@ -62,7 +62,7 @@ from surveys.release_menu import (
     offered_scales,
 )
 from surveys.reports import CohortComparison, CohortContrast, CohortRow, compare_cohorts
-from surveys.waves import floor_of, instrument_of, response_rates
+from surveys.waves import floor_of, instrument_of, is_released, response_rates
 
 if TYPE_CHECKING:
     from scoring.disclosure import Cell
@@ -96,12 +96,14 @@ def freeze_release(
     `withhold` names numbers that are left out as if a rule had stopped them: the proposal of a refusal to which somebody has
     agreed. What is left is audited like any other release.
 
-    Raises WaveStillOpenError, and ReleaseAuditError when the auditor refuses or a name in `withhold` is none: then nothing is
+    Raises WaveStillOpenError, PulseNotShownError for pulses, and ReleaseAuditError when the auditor refuses or a name in `withhold` is none: then nothing is
     stored. Two callers at once get the same release: they take turns on the programme, and a unique constraint stands behind
     that.
     """
     if wave.closed_at is None:
         raise WaveStillOpenError(kind=wave.kind.value)
+    if not is_released(wave):
+        raise PulseNotShownError
     program = _take_turn(session, wave)
     existing = find_release(session, wave.id)
     if existing is not None:
@@ -155,6 +157,7 @@ def _score_cohort(session: Session, wave: Wave, folders: Sequence[Path]) -> dict
         select(Wave).where(
             Wave.cohort_id == wave.cohort_id,
             Wave.closed_at.is_not(None),
+            Wave.kind != WaveKind.PL,
             Wave.instrument_id == wave.instrument_id,
         )
     )

@@ -2,7 +2,7 @@
 
 What is not sent yet is a draft: it lies under keys of its own, which lead to no pseudonym (`surveys.pseudonyms`). When it is sent,
 everything is written anew under the person's pseudonym and new random-looking keys, and the draft is deleted. A backup with the
-draft and a later one with what was sent have no key in common.
+draft and a later one with what was sent have no key in common. Pulses are given in another way (`surveys.pulses`).
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -16,7 +16,7 @@ from sqlalchemy import and_, delete, exists, or_, select
 from sqlalchemy.orm import Session
 
 from instruments.answers import AnswerCheck, AnswerValue, validate_answers
-from instruments.model import Form, FormPage, Instrument, Role
+from instruments.model import Form, FormPage, Instrument, Role, WaveKind
 from surveys.database import as_utc
 from surveys.errors import AnswerError, ResponseError, WaveNotOpenError
 from surveys.invitations import hold_invitation
@@ -44,6 +44,7 @@ class ResponseView:
     answers: Mapping[str, AnswerValue]
     quotable: frozenset[str] = frozenset()
     statement: str | None = None
+    occasion: int = 1
 
     @property
     def is_submitted(self) -> bool:
@@ -76,14 +77,14 @@ class _Desk:
 
 
 @dataclass(frozen=True)
-class _Contents:
+class Contents:
     """What a response holds: its answers, and which written ones may be quoted."""
 
     answers: Mapping[str, AnswerValue]
     quotable: frozenset[str]
 
 
-NOTHING_SHOWN = _Contents({}, frozenset())
+NOTHING_SHOWN = Contents({}, frozenset())
 
 
 def load_response(
@@ -101,10 +102,10 @@ def load_response(
     response = _find_response(session, invitation, pseudonyms)
     if response is None:
         return None
-    unread = _view(invitation, response, pseudonyms)
+    unread = view_of(invitation, response, pseudonyms)
     if may_read is not None and not may_read(unread):
         return unread
-    return _view(invitation, response, pseudonyms, _contents(session, response.key))
+    return view_of(invitation, response, pseudonyms, read_contents(session, response.key))
 
 
 def save_page(
@@ -144,12 +145,12 @@ def save_page(
     if asked is None:
         raise ResponseError("unknown_page", page=page_id[:80])
     form = Form(wave=desk.form.wave, role=desk.form.role, pages=(asked,))
-    given, check = _check(desk.instrument, form, answers)
+    given, check = check_answers(desk.instrument, form, answers)
     cleared = (item_id for item_id in asked.items if item_id not in given)
     _write(desk, check.valid, cleared=cleared, quotable=quotable)
     if check.problems:
         raise AnswerError(check.problems)
-    return _view(invitation, desk.response, pseudonyms, _contents(session, desk.response.key))
+    return view_of(invitation, desk.response, pseudonyms, read_contents(session, desk.response.key))
 
 
 def submit_response(
@@ -182,7 +183,7 @@ def submit_response(
     )
     note_statement(session, desk.response, statement)
     if answers:
-        given, check = _check(desk.instrument, desk.form, answers)
+        given, check = check_answers(desk.instrument, desk.form, answers)
         asked = set(desk.form.item_ids)
         cleared = (item for item in answers if item in asked and item not in given)
         _write(desk, check.valid, cleared=cleared, quotable=quotable)
@@ -195,7 +196,9 @@ def submit_response(
             raise ResponseError("nothing_answered")
         response = _send(desk)
     session.flush()
-    return Submission(_view(invitation, response, pseudonyms, _contents(session, response.key)), already)
+    return Submission(
+        view_of(invitation, response, pseudonyms, read_contents(session, response.key)), already
+    )
 
 
 def withdraw_response(
@@ -251,7 +254,12 @@ def _open_desk(
 
 
 def _check_open(session: Session, invitation: Invitation, now: datetime) -> Wave:
-    """Hold the invitation and the wave as they are; raises if one of them no longer lets answers in."""
+    """Hold the invitation and the wave as they are; raises if one of them no longer lets answers in.
+
+    A pulse is neither begun nor changed here.
+    """
+    if invitation.wave.kind is WaveKind.PL:
+        raise ResponseError("unknown_page", page="1")
     state = hold_invitation(session, invitation, now=now)
     if state is not WaveState.OPEN:
         raise WaveNotOpenError(state.value)
@@ -305,7 +313,7 @@ def _check_leave(
     invitation: Invitation, response: Response, pseudonyms: Pseudonyms, may_write: MayUse | None
 ) -> None:
     """Raise ResponseError unless whoever is there may write a response that somebody has begun."""
-    if may_write is not None and not may_write(_view(invitation, response, pseudonyms)):
+    if may_write is not None and not may_write(view_of(invitation, response, pseudonyms)):
         raise ResponseError("begun_elsewhere")
 
 
@@ -394,7 +402,7 @@ def _find_response(
     return min(found, key=lambda response: response.respondent_key != sent.respondent, default=None)
 
 
-def _check(
+def check_answers(
     instrument: Instrument, form: Form, answers: Mapping[str, AnswerValue | None]
 ) -> tuple[Mapping[str, AnswerValue], AnswerCheck]:
     """The answers that are not blank, and what the instrument says of them."""
@@ -459,19 +467,19 @@ def _has_answers(session: Session, response_key: str) -> bool:
     return bool(session.scalar(select(or_(answered, commented))))
 
 
-def _contents(session: Session, response_key: str) -> _Contents:
+def read_contents(session: Session, response_key: str) -> Contents:
     """The answers of a response as they were given."""
     answers, comments = _stored(session, response_key)
     values = {item: AnswerValue(code=row.code, missing=row.missing) for item, row in answers.items()}
     values |= {item: AnswerValue(text=row.text) for item, row in comments.items()}
-    return _Contents(values, frozenset(item for item, row in comments.items() if row.may_be_quoted))
+    return Contents(values, frozenset(item for item, row in comments.items() if row.may_be_quoted))
 
 
-def _view(
+def view_of(
     invitation: Invitation,
     response: Response,
     pseudonyms: Pseudonyms,
-    contents: _Contents = NOTHING_SHOWN,
+    contents: Contents = NOTHING_SHOWN,
 ) -> ResponseView:
     """The response as its owner sees it, or without its answers."""
     drafted = _is_draft(invitation, response, pseudonyms)
@@ -486,4 +494,5 @@ def _view(
         answers=contents.answers,
         quotable=contents.quotable,
         statement=response.statement_digest,
+        occasion=response.occasion,
     )

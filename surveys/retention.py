@@ -29,8 +29,11 @@ from surveys.models import (
     Extension,
     ExtensionWish,
     Goal,
+    Meeting,
+    MeetingNote,
     Message,
     Pair,
+    PairKey,
     Participant,
     PrivacyStatement,
     Program,
@@ -303,13 +306,19 @@ class _Shredder:
     def _goals(self) -> int:
         """Delete what the pairs shared."""
         pairs = select(Pair.id).where(Pair.cohort_id.in_(self.due))
+        met = select(Meeting.id).where(Meeting.pair_id.in_(pairs))
         agreed = self._remove(delete(Extension).where(Extension.pair_id.in_(pairs)))
-        return agreed + self._remove(delete(Goal).where(Goal.pair_id.in_(pairs)))
+        noted = self._remove(delete(MeetingNote).where(MeetingNote.meeting_id.in_(met)))
+        # The key opens nothing any more, and counts as nothing.
+        self._remove(delete(PairKey).where(PairKey.pair_id.in_(pairs)))
+        return agreed + noted + self._remove(delete(Goal).where(Goal.pair_id.in_(pairs)))
 
     def _messages(self) -> int:
-        """Delete what people wrote to the coordinator, how mediations ended, and what followed from trials."""
+        """Delete what people wrote to the coordinator, their meetings, how mediations ended, and what followed from trials."""
         waves = self._waves()
+        pairs = select(Pair.id).where(Pair.cohort_id.in_(self.due))
         n_deleted = self._remove(delete(TrialDecision).where(TrialDecision.wave_id.in_(waves)))
+        n_deleted += self._remove(delete(Meeting).where(Meeting.pair_id.in_(pairs)))
         n_deleted += self._remove(delete(Talk).where(Talk.wave_id.in_(waves)))
         n_deleted += self._remove(delete(TalkDraw).where(TalkDraw.wave_id.in_(waves)))
         return n_deleted + self._remove(delete(Message).where(Message.participant_id.in_(self._people())))

@@ -21,6 +21,7 @@ from instruments.answers import AnswerValue
 from instruments.model import Instrument, WaveKind
 from surveys.database import as_utc
 from surveys.invitations import partner_name
+from surveys.meetings import NoteView, note_of
 from surveys.models import (
     DataPackage,
     ErasureReceipt,
@@ -28,6 +29,7 @@ from surveys.models import (
     Goal,
     Invitation,
     MediationOutcome,
+    Meeting,
     Message,
     Participant,
     ResponseState,
@@ -47,9 +49,12 @@ MARK = b"\xef\xbb\xbf"
 # A spreadsheet takes a cell that begins like this for a formula; a partner's name or one's own words may.
 FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
 COLUMNS = (
-    "questionnaire", "version", "wave", "about", "status", "started_on", "submitted_on",
+    "questionnaire", "version", "wave", "occasion", "about", "status", "started_on", "submitted_on",
     "item", "question", "code", "answer", "missing", "may_be_quoted",
 )  # fmt: skip
+
+# Whether the key of a pair is at hand.
+MayOpen = Callable[[str], bool]
 
 
 @dataclass(frozen=True)
@@ -69,11 +74,15 @@ class OwnAnswer:
 
 @dataclass(frozen=True)
 class OwnResponse:
-    """What a person answered in one wave about one partner, in the language in which they saw it."""
+    """What a person answered in one wave about one partner, in the language in which they saw it.
+
+    `occasion` counts a person's pulses; of a pulse only the month is known, and its days are the first of it.
+    """
 
     questionnaire: str
     version: str
     wave: WaveKind
+    occasion: int
     about: str
     language: str
     status: ResponseState
@@ -124,6 +133,19 @@ class OwnGoal:
     goal: str
     levels: tuple[str, ...]
     weight: int
+    baseline: int
+
+
+@dataclass(frozen=True)
+class OwnMeeting:
+    """A meeting that a person entered, and what the pair noted of it."""
+
+    with_partner: str
+    held_on: date
+    took_place: bool
+    format: str
+    minutes: int | None
+    noted: NoteView
 
 
 def count_own(responses: Sequence[OwnResponse]) -> ReceiptCounts:
@@ -171,10 +193,7 @@ def own_decisions(
     session: Session, participant: Participant, *, unnamed_partner: str
 ) -> tuple[OwnDecision, ...]:
     """What a person decided about their pairs, as far as it is kept; a partner's decision is never read."""
-    partners = {
-        invitation.pair_id: partner_name(session, invitation) or unnamed_partner
-        for invitation in invitations_of(session, participant.id)
-    }
+    partners = _partners_of(session, participant, unnamed_partner)
     chosen = session.scalars(
         select(TrialDecision)
         .where(TrialDecision.participant_id == participant.id)
@@ -200,26 +219,49 @@ def own_goals(
     session: Session,
     participant: Participant,
     *,
-    pseudonyms: Pseudonyms,
-    may_read: Callable[[ResponseView], bool],
+    may_open: MayOpen,
     unnamed_partner: str,
 ) -> tuple[OwnGoal, ...]:
-    """The goals of the pairs about which a person gave answers that may be read here, pair by pair.
-
-    A coordinator does not see goals, and may know a link: the link alone therefore opens none.
-    """
-    partners = {
-        invitation.pair_id: partner_name(session, invitation) or unnamed_partner
-        for invitation, _response in own_views(
-            session, participant.id, pseudonyms=pseudonyms, may_read=may_read
-        )
-    }
+    """The goals of the pairs whose key is at hand, pair by pair: neither a link nor an answer opens what a pair shares."""
+    partners = _partners_of(session, participant, unnamed_partner)
     goals = session.scalars(
-        select(Goal).where(Goal.pair_id.in_(partners)).order_by(Goal.pair_id, Goal.position)
+        select(Goal)
+        .where(Goal.pair_id.in_([pair_id for pair_id in partners if may_open(pair_id)]))
+        .order_by(Goal.pair_id, Goal.position)
     )
     return tuple(
-        OwnGoal(partners[one.pair_id], one.position, one.text, tuple(one.levels), one.weight) for one in goals
+        OwnGoal(partners[one.pair_id], one.position, one.text, tuple(one.levels), one.weight, one.baseline)
+        for one in goals
     )
+
+
+def own_meetings(
+    session: Session, participant: Participant, *, may_open: MayOpen, unnamed_partner: str
+) -> tuple[OwnMeeting, ...]:
+    """The meetings that a person entered, by day, each with what the pair noted of it where the pair's key is at hand."""
+    partners = _partners_of(session, participant, unnamed_partner)
+    found = session.scalars(
+        select(Meeting).where(Meeting.entered_by == participant.id).order_by(Meeting.held_on, Meeting.id)
+    )
+    return tuple(
+        OwnMeeting(
+            partners.get(one.pair_id, unnamed_partner),
+            one.held_on,
+            one.took_place,
+            one.format.value if one.format else "",
+            one.minutes,
+            note_of(session, one.id) if may_open(one.pair_id) else NoteView(),
+        )
+        for one in found
+    )
+
+
+def _partners_of(session: Session, participant: Participant, unnamed_partner: str) -> dict[str, str]:
+    """The names of a person's partners, by pair."""
+    return {
+        invitation.pair_id: partner_name(session, invitation) or unnamed_partner
+        for invitation in invitations_of(session, participant.id)
+    }
 
 
 def answers_as_json(
@@ -228,6 +270,7 @@ def answers_as_json(
     messages: Sequence[OwnMessage] = (),
     goals: Sequence[OwnGoal] = (),
     decisions: Sequence[OwnDecision] = (),
+    meetings: Sequence[OwnMeeting] = (),
     *,
     now: datetime,
 ) -> bytes:
@@ -239,6 +282,7 @@ def answers_as_json(
         "messages_to_the_coordinator": [asdict(message) for message in messages],
         "decisions_about_the_pair": [asdict(decision) for decision in decisions],
         "goals_shared_in_the_pair": [asdict(goal) for goal in goals],
+        "meetings_entered": [asdict(meeting) for meeting in meetings],
     }
     return (json.dumps(content, ensure_ascii=False, indent=2, default=_as_text) + "\n").encode()
 
@@ -274,8 +318,35 @@ def decisions_as_csv(decisions: Sequence[OwnDecision]) -> bytes:
 
 def goals_as_csv(goals: Sequence[OwnGoal]) -> bytes:
     """The goals as a table of the same kind; the levels of a goal stand side by side in one cell."""
-    lines = ((one.with_partner, one.position, one.goal, " | ".join(one.levels), one.weight) for one in goals)
-    return _table(("with_partner", "position", "goal", "levels", "weight"), lines)
+    lines = (
+        (one.with_partner, one.position, one.goal, " | ".join(one.levels), one.weight, one.baseline)
+        for one in goals
+    )
+    return _table(("with_partner", "position", "goal", "levels", "weight", "baseline"), lines)
+
+
+def meetings_as_csv(meetings: Sequence[OwnMeeting]) -> bytes:
+    """The meetings as a table of the same kind, with the pair's notes beside them."""
+    noted = ("had_agenda", "topics", "notes", "n_agreed", "n_done", "next_on")
+    lines = (
+        (
+            one.with_partner,
+            one.held_on.isoformat(),
+            _plain(one.took_place),
+            one.format,
+            _plain(one.minutes),
+            *(_plain(getattr(one.noted, name)) for name in noted),
+        )
+        for one in meetings
+    )
+    return _table(("with_partner", "held_on", "took_place", "format", "minutes", *noted), lines)
+
+
+def _plain(value: object) -> str:
+    """A value in a table: days as they are written in files, yes and no as words, nothing as nothing."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "" if value is None else str(value)
 
 
 def _table(head: Sequence[object], lines: Iterable[Sequence[object]]) -> bytes:
@@ -343,6 +414,7 @@ def _describe(
         questionnaire=instrument.id,
         version=instrument.version,
         wave=wave.kind,
+        occasion=response.occasion,
         about=partner,
         language=response.locale,
         status=response.state,
@@ -389,6 +461,7 @@ def _lines(responses: Sequence[OwnResponse]) -> Iterator[Sequence[object]]:
             response.questionnaire,
             response.version,
             response.wave.value,
+            response.occasion,
             response.about,
             response.status.value,
             response.started_on.isoformat(),

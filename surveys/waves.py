@@ -147,6 +147,11 @@ def ended_at(wave: Wave) -> datetime:
     return wave.closes_at if wave.closed_at is None else min(wave.closed_at, wave.closes_at)
 
 
+def is_released(wave: Wave) -> bool:
+    """Whether closing the wave publishes numbers; of pulses, which a person gives several times, none are computed."""
+    return wave.kind is not WaveKind.PL
+
+
 def floor_of(wave: Wave) -> int:
     """The smallest group shown of this wave: the frozen number, or the programme's until an invitation freezes it."""
     return wave.cohort.program.floor if wave.floor is None else wave.floor
@@ -177,7 +182,7 @@ def list_waves(session: Session, cohort: Cohort) -> list[Wave]:
 def response_rates(session: Session, wave: Wave, *, now: datetime) -> tuple[ResponseRate, ...]:
     """For each role invited, roughly how many have sent their answers, once they are as many as the floor; never who.
 
-    Until the wave is closed, only links and answers of the days before today (UTC) count; afterwards everything does.
+    Of pulses nothing is told, since whether somebody gives any is known to nobody. Until the wave is closed, only links and answers of the days before today (UTC) count; afterwards everything does.
     """
     moment = as_utc(now)
     today = moment.date()
@@ -216,7 +221,7 @@ def response_rates(session: Session, wave: Wave, *, now: datetime) -> tuple[Resp
     rates = []
     for role, n_asked, n_people in session.execute(sizes):
         n_sent, n_answered = answered.get(role, (0, 0))
-        told = n_people >= SMALLEST_RATED_ROLE and n_answered >= floor
+        told = n_people >= SMALLEST_RATED_ROLE and n_answered >= floor and is_released(wave)
         rates.append(_rate(role, n_asked, n_sent) if told else ResponseRate(role, None))
     return tuple(sorted(rates, key=lambda rate: list(Role).index(rate.role)))
 

@@ -545,12 +545,17 @@ def wave_close(
         with begin_as_operator(factory) as session:
             closing = _wave(session, slug, cohort_name, kind)
             waves.close_wave(session, closing, now=_now())
-            refusal = release_refusals.freeze_or_refuse(
-                session,
-                closing,
-                now=_now(),
-                folders=settings.instrument_folders,
-                withhold=[release_refusals.read_name(name) for name in names],
+            released = waves.is_released(closing)
+            refusal = (
+                None
+                if not released
+                else release_refusals.freeze_or_refuse(
+                    session,
+                    closing,
+                    now=_now(),
+                    folders=settings.instrument_folders,
+                    withhold=[release_refusals.read_name(name) for name in names],
+                )
             )
         report_arrival(forget_arrival(factory.kw["bind"]))
     if refusal is not None:
@@ -559,6 +564,9 @@ def wave_close(
         again = " ".join(f"--without {name}" for name in proposal) if refusal.withhold else ""
         command = f'viceversa wave close {slug} "{cohort_name}" {kind} {again}'
         raise click.ClickException(f"{refusal}\nTo publish the rest: {command}" if again else str(refusal))
+    if not released:
+        click.echo(f"{kind} is closed. Pulses are not shown as numbers in this version.")
+        return
     click.echo(f'{kind} is closed. Next: viceversa release show {slug} "{cohort_name}" {kind}')
 
 

@@ -10,6 +10,8 @@ from surveys.models.access import Membership, MembershipRole, Pledge, RateCounte
 from surveys.models.addressed import (
     MediationOutcome,
     MediationResult,
+    Meeting,
+    MeetingFormat,
     Message,
     MessageKind,
     MessageState,
@@ -49,7 +51,7 @@ from surveys.models.program import (
     WaveThemes,
 )
 from surveys.models.rights import DataPackage, ErasureReceipt, RetentionKind, RetentionStep
-from surveys.models.shared import Extension, ExtensionWish, Goal
+from surveys.models.shared import Extension, ExtensionWish, Goal, MeetingNote, PairKey
 
 __all__ = [
     "MINIMUM_FLOOR",
@@ -74,12 +76,16 @@ __all__ = [
     "LinkKey",
     "MediationOutcome",
     "MediationResult",
+    "Meeting",
+    "MeetingFormat",
+    "MeetingNote",
     "Membership",
     "MembershipRole",
     "Message",
     "MessageKind",
     "MessageState",
     "Pair",
+    "PairKey",
     "Participant",
     "Pledge",
     "PrivacyStatement",

@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, Text, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from surveys.models.base import Base, Digest, Key, PrimaryKey, enum_column
@@ -48,6 +48,14 @@ class TrialChoice(StrEnum):
     HELP = "help"
     END = "end"
     TALK = "talk"
+
+
+class MeetingFormat(StrEnum):
+    """How a pair met."""
+
+    IN_PERSON = "in_person"
+    VIRTUAL = "virtual"
+    HYBRID = "hybrid"
 
 
 class Message(Base):
@@ -131,3 +139,30 @@ class Talk(Base):
     held_on: Mapped[date | None]
 
     pair: Mapped[Pair] = relationship()
+
+
+class Meeting(Base):
+    """That a pair met, or had planned to and did not: what both partners and the coordinator may know of it.
+
+    `entered_by` is who gave these facts last; `confirmed` says that the other one has called them right.
+    """
+
+    __tablename__ = "addressed_meeting"
+    __table_args__ = (
+        CheckConstraint("minutes BETWEEN 1 AND 600", name="minutes"),
+        CheckConstraint(
+            "took_place = (format IS NOT NULL) AND took_place = (minutes IS NOT NULL)", name="took_place"
+        ),
+        CheckConstraint("version > 0", name="version"),
+        WITHOUT_ROWID,
+    )
+
+    id: Mapped[PrimaryKey]
+    pair_id: Mapped[Key] = mapped_column(ForeignKey("pair.id", ondelete="CASCADE"), index=True)
+    held_on: Mapped[date]
+    took_place: Mapped[bool]
+    format: Mapped[MeetingFormat | None] = mapped_column(enum_column(MeetingFormat, "format"))
+    minutes: Mapped[int | None]
+    entered_by: Mapped[Key] = mapped_column(ForeignKey("participant.id", ondelete="CASCADE"), index=True)
+    confirmed: Mapped[bool]
+    version: Mapped[int]

@@ -37,11 +37,17 @@ class Response(Base):
     """One respondent's answers to one wave about one pair, with the exact questionnaire they saw.
 
     A draft has a respondent and a pair key of its own, which lead to no pseudonym. Once it is sent `started_on` is `submitted_on`.
+    A pulse can be given several times: `occasion` tells a person's pulses apart, and `month` is all that is kept of its day. Meetings
+    have days and names on another side, beside which a day would tell who stands behind a pulse. Elsewhere `occasion` is 1.
     """
 
     __tablename__ = "confidential_response"
     __table_args__ = (
-        UniqueConstraint("wave_id", "pair_key", "respondent_key"),
+        UniqueConstraint(
+            "wave_id", "pair_key", "respondent_key", "occasion", name="uq_confidential_response_occasion"
+        ),
+        CheckConstraint("occasion > 0", name="occasion"),
+        CheckConstraint("month IS NULL OR (started_on = month AND submitted_on = month)", name="month"),
         CheckConstraint("(state = 'submitted') = (submitted_on IS NOT NULL)", name="submitted_on"),
         WITHOUT_ROWID,
     )
@@ -62,6 +68,8 @@ class Response(Base):
     state: Mapped[ResponseState] = mapped_column(enum_column(ResponseState, "state"))
     started_on: Mapped[date]
     submitted_on: Mapped[date | None]
+    occasion: Mapped[int] = mapped_column(default=1, server_default="1")
+    month: Mapped[date | None]
 
 
 class Answer(Base):

@@ -9,14 +9,29 @@ from surveys.models.base import Base, Key, PrimaryKey
 from surveys.models.program import Pair
 
 
+class PairKey(Base):
+    """The secret that opens what a pair shares; a browser holds something computed from it, and a link alone opens nothing."""
+
+    __tablename__ = "shared_key"
+
+    pair_id: Mapped[Key] = mapped_column(ForeignKey("pair.id", ondelete="CASCADE"), primary_key=True)
+    secret: Mapped[Key]
+
+
 class Goal(Base):
-    """A goal that a pair set itself, with the levels by which both will see how far it came."""
+    """A goal that a pair set itself, with the levels by which both will see how far it came.
+
+    `levels` are the words for -2 to +2, each of which may be empty; `baseline` is where the pair stood when it set the goal. `version`
+    grows with every change, so that two who edit at once notice each other.
+    """
 
     __tablename__ = "shared_goal"
     __table_args__ = (
         UniqueConstraint("pair_id", "position"),
         CheckConstraint("position > 0", name="position"),
         CheckConstraint("weight > 0", name="weight"),
+        CheckConstraint("baseline IN (-2, -1)", name="baseline"),
+        CheckConstraint("version > 0", name="version"),
     )
 
     id: Mapped[PrimaryKey]
@@ -25,6 +40,31 @@ class Goal(Base):
     text: Mapped[str] = mapped_column(Text)
     levels: Mapped[list[str]] = mapped_column(JSON)
     weight: Mapped[int]
+    baseline: Mapped[int] = mapped_column(default=-1, server_default="-1")
+    version: Mapped[int] = mapped_column(default=1, server_default="1")
+
+
+class MeetingNote(Base):
+    """What a pair notes of a meeting for itself; the facts of the meeting are on the coordinator's side."""
+
+    __tablename__ = "shared_note"
+    __table_args__ = (
+        CheckConstraint("n_agreed BETWEEN 0 AND 99", name="agreed"),
+        CheckConstraint("n_done BETWEEN 0 AND 99", name="done"),
+        CheckConstraint("version > 0", name="version"),
+    )
+
+    meeting_id: Mapped[Key] = mapped_column(
+        ForeignKey("addressed_meeting.id", ondelete="CASCADE"), primary_key=True
+    )
+    had_agenda: Mapped[bool | None]
+    topics: Mapped[str] = mapped_column(Text)
+    notes: Mapped[str] = mapped_column(Text)
+    # How many things were agreed, and how many of those agreed before were done.
+    n_agreed: Mapped[int | None]
+    n_done: Mapped[int | None]
+    next_on: Mapped[date | None]
+    version: Mapped[int]
 
 
 class ExtensionWish(Base):

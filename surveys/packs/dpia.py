@@ -114,8 +114,8 @@ def _processing(facts: PackFacts) -> Iterator[Block]:
         ("Stream", "Categories of data", "Who can read a single value"),
         (
             ("A, confidential", "ratings, reasons for not answering, and comments where they are asked; pseudonymised personal data", "the respondent; researchers under codes of one file, without comments; moderators comments without names; two custodians together in the four cases named below"),
-            ("B, addressed", "what a participant writes to the coordinator, with their name; trial decisions; how mediations ended", "the coordinator; how a mediation ended and a decision to continue: nobody"),
-            ("C, shared in the pair", "goals of a pair; wishes to go on", "both partners; that both wish to go on: the coordinator too; a wish that stays alone: nobody"),
+            ("B, addressed", "what a participant writes to the coordinator, with their name; trial decisions; how mediations ended; day, format and minutes of a pair's meetings", "the coordinator; of meetings both partners too; how a mediation ended and a decision to continue: nobody"),
+            ("C, shared in the pair", "goals of a pair; its notes of meetings; wishes to go on", "both partners, with the key of the pair; that both wish to go on: the coordinator too; a wish that stays alone: nobody"),
             ("Programme", "names, addresses, languages, roles, pairs, dates, reporting lines", "the coordinator"),
             ("Access and log", "accounts of people with an office; what was done, by whom and when, without content", "overseers; those who run the service"),
         ),

@@ -111,7 +111,7 @@ def retention_table(facts: PrivacyFacts) -> Table:
         ("Key table (name to pseudonym)", f"{_count(kept.link_days, 'day')} after the last wave of a person's cohorts closed; earlier on erasure", "destroyed"),
         ("Stream A: comments and drafts of themes", f"{_count(kept.comments_months, 'month')} after the pairs' end", "deleted; published themes and quotes stay"),
         ("Stream A: answers, under pseudonyms", f"{_count(kept.answers_months, 'month')} after the pairs' end", "deleted; published aggregates stay"),
-        ("Stream B: messages to the coordinator, how mediations ended, the list of talks", f"{_count(kept.messages_months, 'month')} after the programme's end", "deleted"),
+        ("Stream B: messages to the coordinator, the log of meetings, how mediations ended, the list of talks", f"{_count(kept.messages_months, 'month')} after the programme's end", "deleted"),
         ("Stream B: trial decisions", "until the talks are drawn up, then only those other than to continue, as messages; otherwise as messages", "deleted"),
         ("Names and addresses", f"{_count(kept.contacts_months, 'month')} after the programme's end, together with stream B; earlier on the person's request to the coordinator (`viceversa program forget`)", "deleted"),
         ("Stream C: what a pair shares, and that both want to go on", f"{_count(kept.goals_days, 'day')} after the programme's end", "deleted"),

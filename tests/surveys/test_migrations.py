@@ -280,6 +280,56 @@ def test_confidential_tables_keep_no_row_numbers_on_sqlite(engine: Engine) -> No
     assert "WITHOUT ROWID" not in made["program"]
 
 
+def test_what_hangs_on_a_response_is_kept_when_pulses_come_and_go(empty_database_url: str) -> None:
+    """Comments support themes; where a person may answer once only, the first pulse stays."""
+    engine = make_engine(empty_database_url)
+    digest = "d" * 64
+    columns = (
+        "key, respondent_key, pair_key, wave_id, role, locale, locale_digest, instrument_version, instrument_digest, state, "
+        "started_on, submitted_on"
+    )
+    row = (
+        f"'r', 'y', 'w', 'mentor', 'en', '{digest}', '1', '{digest}', 'submitted', '2026-03-01', '2026-03-01'"
+    )
+    kept = "SELECT quote FROM confidential_theme_support JOIN confidential_comment ON comment_key = key"
+    try:
+        upgrade_to(engine, "0009")
+        with engine.begin() as connection:
+            for statement in (
+                "INSERT INTO program (id, slug, name, organisation, floor, picks, default_locale) VALUES ('p', 's', 'n', 'o', 5, '{}', 'en')",
+                "INSERT INTO cohort (id, program_id, name) VALUES ('c', 'p', 'n')",
+                (
+                    "INSERT INTO wave (id, cohort_id, kind, instrument_id, instrument_version, instrument_digest, picks, opens_at, closes_at) "
+                    f"VALUES ('w', 'c', 'PL', 'toy', '1', '{digest}', '{{}}', '2026-03-01T00:00:00.000000+00:00', "
+                    "'2026-03-09T00:00:00.000000+00:00')"
+                ),
+                "INSERT INTO confidential_respondent VALUES ('r')",
+                f"INSERT INTO confidential_response ({columns}) VALUES ('a', {row})",
+                "INSERT INTO confidential_comment (key, response_key, item_id, text) VALUES ('k', 'a', 'R1', 'A remark.')",
+                "INSERT INTO confidential_theme (key, wave_id, item_id, locale, title, summary, version) VALUES ('t', 'w', 'R1', 'en', 'T', 'S', 1)",
+                "INSERT INTO confidential_theme_support (theme_key, comment_key, quote) VALUES ('t', 'k', 'remark')",
+            ):
+                connection.exec_driver_sql(statement)
+
+        upgrade(engine)
+        with engine.begin() as connection:
+            assert connection.exec_driver_sql(kept).scalars().all() == ["remark"]
+            insert_second = f"INSERT INTO confidential_response ({columns}, occasion, month) VALUES ('%s', {row}, %s, '2026-03-01')"
+            connection.exec_driver_sql(insert_second % ("b", 2))
+        with pytest.raises(IntegrityError), engine.begin() as connection:
+            connection.exec_driver_sql(insert_second % ("e", 2))
+
+        undo_to(engine, "0009")
+        with engine.connect() as connection:
+            assert connection.exec_driver_sql(kept).scalars().all() == ["remark"]
+            left = connection.exec_driver_sql("SELECT key FROM confidential_response").scalars().all()
+            assert left == ["a"]
+            tables = inspect(connection).get_table_names()
+            assert not any(name.startswith("kept_") for name in tables)
+    finally:
+        engine.dispose()
+
+
 # What was kept at revision 0003, table by table; each later revision has to keep it, and to give it back when it is undone.
 KEEP = {letter: letter * 32 for letter in "abcdehimnprsuwxy"}
 AT_0003 = {

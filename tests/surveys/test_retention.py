@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from instruments.answers import AnswerValue
 from instruments.model import Role, WaveKind
-from surveys import audit, programs, responses, retention, waves
+from surveys import audit, meetings, pair_keys, programs, responses, retention, waves
 from surveys.errors import PseudonymKeyError, ResponseError, RetentionError
 from surveys.invitations import LINK_GRACE
 from surveys.models import (
@@ -25,7 +25,10 @@ from surveys.models import (
     ExtensionWish,
     Goal,
     MediationOutcome,
+    Meeting,
+    MeetingNote,
     Message,
+    PairKey,
     PseudonymLink,
     PublishedGroup,
     RateCounter,
@@ -135,6 +138,24 @@ class TestTimes:
 
         left = count(ended.session, Answer, Comment, Response, Respondent, PseudonymLink, Goal, Message)
         assert left == [0] * 7
+
+    def test_notes_and_the_key_go_with_the_goals_and_meetings_with_the_messages(self, ended: Any) -> None:
+        link = ended.invitation_of(ended.pairs[0], Role.MENTOR).invitation
+        facts = {"held_on": "2026-03-01", "took_place": "no"}
+        met = meetings.log_meeting(ended.session, link, facts, form_key="a", now=ended.now)
+        meetings.save_note(ended.session, link, met.meeting_id, {"notes": "n"}, version="0", now=ended.now)
+        pair_keys.open_pair(ended.session, link, now=ended.now)
+        ended.session.commit()
+        tables = (MeetingNote, PairKey, Meeting)
+
+        run(ended, after(ended, days=89))
+        assert count(ended.session, *tables) == [1, 1, 1]
+        planned = run(ended, after(ended, days=90), dry_run=True)
+        assert run(ended, after(ended, days=90)) == planned
+        assert planned[RetentionKind.GOALS] == EVERYTHING[RetentionKind.GOALS] + 1
+        assert count(ended.session, *tables) == [0, 0, 1]
+        run(ended, after(ended, months=12))
+        assert count(ended.session, *tables) == [0, 0, 0]
 
     def test_a_dry_run_changes_nothing(self, ended: Any) -> None:
         before = count(ended.session, *Base.metadata.sorted_tables)
@@ -407,6 +428,7 @@ def test_every_table_is_dealt_with_or_named_as_kept() -> None:
         "confidential_group", "pseudonym_link", "addressed_message", "shared_goal", "access_session", "access_rate",
         "addressed_outcome", "addressed_decision", "addressed_draw", "addressed_talk", "shared_wish", "shared_extension",
         "audit_event", "erasure_receipt", "confidential_theme", "confidential_theme_support", "break_glass_request", "contact",
+        "addressed_meeting", "shared_note", "shared_key",
     }  # fmt: skip
     kept = {
         # The programme itself and its published results, the people who sign in, and what the clock and the log need.

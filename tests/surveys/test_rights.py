@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from instruments.answers import AnswerValue
 from instruments.model import Missing, Role, WaveKind
-from surveys import audit, exports, invitations, responses, rights, waves
+from surveys import audit, exports, invitations, meetings, responses, rights, waves
 from surveys.contacts import forget_contact
 from surveys.errors import InvitationError, ProgramError
 from surveys.models import (
@@ -316,11 +316,7 @@ class TestAddressedAndShared:
         return answered
 
     def goals(self, world: Any, **changes: Any) -> tuple[rights.OwnGoal, ...]:
-        given = {
-            "pseudonyms": world.pseudonyms,
-            "may_read": lambda _response: True,
-            "unnamed_partner": "your partner",
-        }
+        given = {"may_open": lambda _pair_id: True, "unnamed_partner": "your partner"}
         return rights.own_goals(world.session, world.pairs[0].mentor, **(given | changes))
 
     def test_both_are_in_the_file_and_nothing_of_others(self, written: Any) -> None:
@@ -388,17 +384,36 @@ class TestAddressedAndShared:
         theirs = rights.own_decisions(written.session, pair.mentee, unnamed_partner="your partner")
         assert [(one.about, one.choice) for one in theirs] == [("trial", "talk"), ("going on", "yes")]
 
-    def test_goals_need_answers_about_the_pair_that_may_be_read(self, written: Any) -> None:
-        assert self.goals(written, may_read=lambda _response: False) == ()
-        assert (
-            rights.own_goals(
-                written.session,
-                written.pairs[1].mentor,
-                pseudonyms=written.pseudonyms,
-                may_read=lambda _response: True,
-                unnamed_partner="your partner",
-            )
-            == ()
+    def test_goals_and_notes_need_the_key_of_the_pair_and_no_answer(self, written: Any) -> None:
+        mine, other = written.pairs
+        assert self.goals(written, may_open=lambda _pair_id: False) == ()
+        assert self.goals(written, may_open=lambda pair_id: pair_id == other.id) == ()
+        (theirs,) = rights.own_goals(
+            written.session, other.mentor, may_open=lambda _pair_id: True, unnamed_partner="your partner"
+        )
+        assert theirs.goal == "A goal of others"
+
+        link = written.invitation_of(mine, Role.MENTOR).invitation
+        facts = {"held_on": "2026-03-01", "took_place": "yes", "format": "virtual", "minutes": "30"}
+        met = meetings.log_meeting(written.session, link, facts, form_key="a", now=written.now)
+        noted = {"notes": "=Ours", "n_agreed": "2"}
+        meetings.save_note(written.session, link, met.meeting_id, noted, version="0", now=written.now)
+
+        def own(person: Any, opened: bool) -> tuple[rights.OwnMeeting, ...]:
+            how = {"may_open": lambda _pair_id: opened, "unnamed_partner": "your partner"}
+            return rights.own_meetings(written.session, person, **how)
+
+        ((entered,), (closed,)) = (own(mine.mentor, opened) for opened in (True, False))
+        assert (entered.minutes, entered.noted.notes, closed.noted.notes) == (30, "=Ours", "")
+        assert own(mine.mentee, True) == ()
+        (line,) = csv.DictReader(
+            io.StringIO(rights.meetings_as_csv([entered]).decode("utf-8-sig"), newline="")
+        )
+        assert (line["took_place"], line["notes"], line["n_agreed"], line["n_done"]) == (
+            "yes",
+            "'=Ours",
+            "2",
+            "",
         )
 
 

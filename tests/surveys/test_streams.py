@@ -36,6 +36,7 @@ NAMES = models_of("contact")
 HOLD_ANSWERS_AND_LINK: Mapping[str, str] = {
     "surveys.pseudonyms": "makes the pseudonym under which answers are kept",
     "surveys.responses": "a person's own answers, behind their own link",
+    "surveys.pulses": "a person's own pulses, behind any of their links",
     "surveys.withdrawal": "a person's own erasure",
     "surveys.retention": "deletes both, each at its time",
 }
@@ -49,12 +50,16 @@ HOLD_A_AND_B_OR_C: Mapping[str, str] = {
     "surveys.withdrawal": "deletes a person's wish to go on along with their answers",
 }
 # Points that reach both because a person's own page does both, with what keeps the two apart. A value of A must not get into B or C.
-# The first four open the link without answers: tests/webapp/test_addressed.py looks at every statement they send.
+# The first eight open the link without answers: tests/webapp/test_addressed.py and test_pair_pages.py look at every statement they send.
 REACH_BOTH: Mapping[str, str] = {
     "webapp.participate.addressed.send_message": "reads and writes what is addressed, and nothing of A",
     "webapp.participate.addressed.rate_mediation": "the same",
     "webapp.participate.addressed.decide_trial": "the same",
     "webapp.participate.addressed.wish_extension": "the same, and a wish of both is told",
+    "webapp.participate.shared.take_key": "reads and writes what a pair shares, and nothing of A",
+    "webapp.participate.shared.add_goal": "the same",
+    "webapp.participate.meetings.log_meeting": "reads and writes facts of a meeting, and nothing of A",
+    "webapp.participate.meetings.save_notes": "reads and writes what a pair shares, and nothing of A",
     "webapp.coordinate.messages.draw_talks": "could name the holder of the link key; the coordinator's role is refused A",
     "webapp.coordinate.views.<module>": "the list of addresses, which names every page",
     "surveys.demo.seed_demo": "simulated people",
@@ -273,7 +278,7 @@ def plant(copy: Path) -> Iterator[object]:
 def test_the_streams_have_models(house: Mapping[str, Module]) -> None:
     """Or everything below would hold for want of anything to look at."""
     assert {"Respondent", "Response", "Answer", "Comment", "PublishedGroup"} <= STREAM_A
-    assert {"Message", "Goal"} <= STREAMS_B_AND_C
+    assert {"Message", "Goal", "Meeting", "MeetingNote", "PairKey"} <= STREAMS_B_AND_C
     assert {"PseudonymLink", "LinkKey", "Pseudonyms"} <= LINK
     assert {"Contact"} == NAMES
     assert len(house) > 60

@@ -1,8 +1,8 @@
 """Sentences of the coordinator's pages with numbers that no answer touches, each with the value that it has in a world.
 
-Everywhere hold the rules and everybody's name. On the pages to which it belongs holds the rest: the calendar, pairs and links, what people
-wrote to the coordinator and how many of these messages there are, what was published of mediations and comments, and the days in a
-form. Values are read from the file, not asked of the software under test.
+Everywhere hold the rules and everybody's name. On the pages to which it belongs holds the rest: the calendar, pairs and links, when
+pairs met, what people wrote to the coordinator and how many of these messages there are, what was published of mediations and
+comments, and the days in a form. Values are read from the file, not asked of the software under test.
 """
 
 import json
@@ -55,7 +55,7 @@ def read_facts(path: Path, locale: str) -> Facts:
         connection.row_factory = sqlite3.Row
         desk = Desk(connection, locale)
         here: dict[Place, set[str]] = defaultdict(set)
-        kinds = (desk.calendar, desk.pairs, desk.letters, desk.counts, desk.themes, desk.forms)
+        kinds = (desk.calendar, desk.pairs, desk.meetings, desk.letters, desk.counts, desk.themes, desk.forms)
         for place, sentence in (found for kind in kinds for found in kind()):
             here[place].add(sentence)
         return Facts(
@@ -162,6 +162,22 @@ class Desk:
         )
         for row in self.read(links):
             yield ("show_wave", row["wave_id"]), f"Personal links {row['n']}"
+
+    def meetings(self) -> Iterator[tuple[Place, str]]:
+        """How often each pair met, of how many meetings planned, and when and how long they met last."""
+        entered = (
+            "SELECT held_on, took_place, minutes FROM addressed_meeting WHERE pair_id = ? ORDER BY held_on"
+        )
+        shown = "%(held)s of %(planned)s"
+        for pair in self.read(NAMES):
+            met = self.read(entered, pair["id"])
+            held = [row for row in met if row["took_place"]]
+            if met:
+                place = ("show_cohort", pair["cohort_id"])
+                names = f"{pair['mentor']} · {pair['mentee']}"
+                yield place, f"{names} {_(shown, held=len(held), planned=len(met))}"
+                yield place, format_date(day_of(held[-1]["held_on"]))
+                yield place, f"{held[-1]['minutes']} minute"
 
     def letters(self) -> Iterator[tuple[Place, str]]:
         """What people wrote with their names, who goes on, and which talks were drawn: days stand beside the name they belong to."""

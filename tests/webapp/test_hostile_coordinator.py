@@ -234,7 +234,9 @@ def use_links(attacker: Attacker) -> None:
 
 def use_links_to_write(attacker: Attacker) -> None:
     """Open what is written through a link besides answers: of whoever wishes to go on, of the partner, and of who decided or not."""
-    told = ("", "/write", "/decision", "/extension", "/my-data", "/my-data/messages")
+    told = (
+        "", "/write", "/decision", "/extension", "/my-data", "/my-data/messages", "/pulse", "/goals", "/meetings",
+    )  # fmt: skip
     for cohort, role, number in (
         ("Last", Role.MENTOR, 1),
         ("Last", Role.MENTEE, 1),
@@ -250,6 +252,13 @@ def use_links_to_write(attacker: Attacker) -> None:
         attacker.try_it(f"{link}/extension", "POST", "maybe", data={"wish": "maybe"})
         attacker.try_it(f"{link}/decision", "POST", "undecided", data={"choice": "perhaps"})
         attacker.try_it(f"{link}/mediation", "POST", "well", data={"result": "well"})
+    # In some worlds this mentor has sent pulses: what is sent beside them is taken in the same way.
+    pulse = f"/s/{attacker.seeds.links['North pulses', Role.MENTOR, 5]}"
+    for rest in ("", "/pulse", "/1", "/my-data", "/withdraw"):
+        attacker.try_it(pulse + rest)
+    for number in range(5):
+        form = {"PL5": "c:1", "form_key": f"{number}"}
+        attacker.try_it(f"{pulse}/pulse", "POST", f"sent {number}", data=form)
     # Of the wish, only a yes of the partner would tell, and that is told to both. A no tells nothing.
     partner = f"/s/{attacker.seeds.links['Last', Role.MENTEE, 1]}"
     attacker.try_it(f"{partner}/extension", "POST", "no", data={"wish": "no"})

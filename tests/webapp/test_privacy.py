@@ -246,6 +246,8 @@ class TestMessagesAndGoals:
         self, client: FlaskClient, mentee: str
     ) -> None:
         answer(client, mentee)
+        assert json.loads(client.get(f"{mentee}/my-data/json").text)["goals_shared_in_the_pair"] == []
+        client.post(f"{mentee}/pair", data={"do": "open"})
         page = client.get(f"{mentee}/my-data").text
         content = json.loads(client.get(f"{mentee}/my-data/json").text)
 

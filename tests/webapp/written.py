@@ -1,8 +1,8 @@
 """What people of the worlds write beside their answers: messages, decisions, wishes and comments, and what became of some of it.
 
 A base has what a coordinator may know: messages with names, mediations that are counted, a list of talks, a pair that goes on, themes that
-were published, and people who were matched anew. `write_quietly` adds to a copy what must not be seen: nine comments, one partner's
-yes, decisions to continue, and ratings of fewer than five people.
+were published, meetings that pairs entered, and people who were matched anew. `write_quietly` adds to a copy what must not be seen: nine
+comments, pulses, one partner's yes, decisions to continue, and ratings of fewer than five people.
 """
 
 from datetime import timedelta
@@ -18,10 +18,13 @@ from instruments.digests import digest as digest_of
 from instruments.model import Role, WaveKind
 from surveys import (
     extensions,
+    goals,
     invitations,
     mediation,
+    meetings,
     messages,
     programs,
+    pulses,
     rematching,
     responses,
     trial,
@@ -64,6 +67,8 @@ def seed_written(session: Session, seeds: Seeds) -> None:
     add_trial(session, seeds, north)
     add_last(session, seeds, north)
     write_letters(session, seeds)
+    write_meetings(session, seeds)
+    add_pulses(session, seeds)
     first = session.get_one(Wave, seeds.waves["North TC"])
     trial.draw_talks(session, first, now=START - 3 * DAY, lots=Random(2))
     held = trial.list_talks(session, north.program, now=START)[0].talks[0]
@@ -149,6 +154,35 @@ def write_letters(session: Session, seeds: Seeds) -> None:
         mediation.rate_mediation(session, person, MediationResult(result).value, now=START - DAY)
 
 
+def write_meetings(session: Session, seeds: Seeds) -> None:
+    """Meetings of two pairs, one of which fell through, with notes and a goal that no coordinator reads."""
+    held = {"took_place": "yes", "format": "hybrid", "minutes": "55"}
+    entered = [
+        (0, held | {"held_on": "2026-01-15"}),
+        (0, held | {"held_on": "2026-02-19", "minutes": "35"}),
+        (0, {"held_on": "2026-02-25", "took_place": "no"}),
+        (1, held | {"held_on": "2026-02-13", "format": "virtual"}),
+    ]
+    for place, (number, given) in enumerate(entered):
+        person = find(session, seeds, "North", MENTOR, number)
+        met = meetings.log_meeting(session, person, given, form_key=f"{place}", now=START)
+        note = {"notes": "We read 61 pages.", "n_agreed": "7"}
+        meetings.save_note(session, person, met.meeting_id, note, version="0", now=START)
+        goals.add_goal(session, person, {"text": "Present 62 slides."}, form_key=f"{place}", now=START)
+
+
+def add_pulses(session: Session, seeds: Seeds) -> None:
+    """A wave of pulses, open as long as the others are looked at."""
+    cohort, battery = session.get_one(Cohort, seeds.cohorts["North"]), get_instrument("core-battery", "0.1.0")
+    window = {"opens_at": START - 30 * DAY, "closes_at": START + 90 * DAY}
+    wave = waves.schedule_wave(session, cohort, WaveKind.PL, battery, **window, now=START - 40 * DAY)
+    seeds.waves["North PL"] = wave.id
+    for one in invitations.issue_invitations(session, wave, now=wave.opens_at):
+        person = session.get_one(Participant, one.participant_id)
+        number = int(person.contact.name.split(" ")[-1]) if person.contact else 0
+        seeds.links["North pulses", person.role, number] = one.token
+
+
 def publish(session: Session, seeds: Seeds) -> None:
     """Comments on two waves that are closed; the themes of one were published, and those of the other are drafts."""
     for name in ("North T2", "Seven T2"):
@@ -174,6 +208,11 @@ def write_quietly(path: Path, seeds: Seeds) -> Path:
             wide = find(session, seeds, "Wide", MENTEE, number)
             comment = {"R1": AnswerValue(text=f"Comment {number}")}
             responses.submit_response(session, wide, comment, now=START - DAY, **HOW)
+        for number in range(12):
+            asked = find(session, seeds, "North pulses", MENTOR, number)
+            for key in "ab":
+                given = {"PL5": AnswerValue(code=1 + number % 5)}
+                pulses.send_pulse(session, asked, given, form_key=key, now=START - DAY, **HOW)
         extensions.wish_extension(session, find(session, seeds, "Last", MENTOR, 1), "yes", now=START - DAY)
         for number in range(4):
             person = find(session, seeds, "Trial", MENTOR, number)

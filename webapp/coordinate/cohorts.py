@@ -12,13 +12,13 @@ from werkzeug.wrappers import Response
 from instruments.catalog import get_instrument
 from instruments.errors import InstrumentError
 from instruments.model import Instrument
-from surveys import messages, programs, rosters, waves
+from surveys import meetings, messages, programs, rosters, waves
 from surveys.errors import ProgramError
 from surveys.models import Cohort, MembershipRole, Program, Release, Wave
 from webapp.access import current_user, programs_of
 from webapp.coordinate.finding import load_cohort, load_program
 from webapp.coordinate.forms import CohortForm, RosterForm, put_error
-from webapp.coordinate.words import DONE, KINDS, STATES
+from webapp.coordinate.words import DONE, FORMATS, KINDS, STATES
 from webapp.database import db, discard_changes, instrument_folders, now
 from webapp.downloads import send_download
 from webapp.i18n import gettext as _
@@ -42,11 +42,12 @@ EXAMPLE_ROWS = (
 
 @dataclass(frozen=True)
 class WaveLine:
-    """A wave in a list, with its state at this moment and whether its results are frozen."""
+    """A wave in a list, with its state at this moment, whether its results are frozen, and whether it ever has any."""
 
     wave: Wave
     state: str
     frozen: bool
+    released: bool
 
 
 @dataclass(frozen=True)
@@ -120,6 +121,8 @@ def show_cohort(slug: str, cohort_id: str) -> str:
         cohort=cohort,
         waves=line_up_waves(db(), cohort, find_frozen(db(), cohort.program)),
         pairs=programs.list_pairs(db(), cohort),
+        met=meetings.summarise_meetings(db(), cohort),
+        formats=FORMATS,
         done=read_done(),
         kinds=KINDS,
         states=STATES,
@@ -170,7 +173,7 @@ def find_frozen(session: Session, program: Program) -> frozenset[str]:
 def line_up_waves(session: Session, cohort: Cohort, frozen: frozenset[str]) -> list[WaveLine]:
     """Return the waves of a cohort in the order in which they open."""
     return [
-        WaveLine(wave, waves.wave_state(wave, now()).value, wave.id in frozen)
+        WaveLine(wave, waves.wave_state(wave, now()).value, wave.id in frozen, waves.is_released(wave))
         for wave in waves.list_waves(session, cohort)
     ]
 

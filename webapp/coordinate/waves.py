@@ -64,6 +64,7 @@ def show_wave(slug: str, wave_id: str) -> str:
         wave=wave,
         state=state.value,
         words=KINDS[wave.kind],
+        released=use_cases.is_released(wave),
         frozen=wave.id in find_frozen(db(), wave.cohort.program),
         floor=use_cases.floor_of(wave),
         ends=use_cases.ended_at(wave),
@@ -98,6 +99,8 @@ def close_wave(slug: str, wave_id: str) -> str | Response | tuple[str, int]:
     if request.method == "POST":
         agreed = read_agreed(wave)
         use_cases.close_wave(db(), wave, now=now(), actor=current_user())
+        if not use_cases.is_released(wave):
+            return redirect(_address_of(wave, "pulses_closed"), 303)
         actor = current_user()
         # What is frozen is computed from answers, which the coordinator's own role cannot read.
         with acting_as(db(), DatabaseRole.RELEASES):
@@ -114,13 +117,14 @@ def close_wave(slug: str, wave_id: str) -> str | Response | tuple[str, int]:
         wave=wave,
         state=use_cases.wave_state(wave, now()).value,
         words=KINDS[wave.kind],
+        released=use_cases.is_released(wave),
         floor=use_cases.floor_of(wave),
     )
 
 
 def _read_rates(wave: Wave, state: use_cases.WaveState) -> list[tuple[Role, int | None, str]]:
-    """Return role, rate and its words while a wave is open; afterwards only the frozen release may say it."""
-    if state is not use_cases.WaveState.OPEN:
+    """Return role, rate and its words while a wave is open; afterwards only the frozen release may say it, and of pulses nothing."""
+    if state is not use_cases.WaveState.OPEN or not use_cases.is_released(wave):
         return []
     with acting_as(db(), DatabaseRole.RELEASES):
         rates = use_cases.response_rates(db(), wave, now=now())

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from instruments.errors import N_
 from instruments.model import Role, WaveKind
-from surveys.models import MessageKind, MessageState, ReportingLine
+from surveys.models import MeetingFormat, MessageKind, MessageState, ReportingLine
 
 
 @dataclass(frozen=True)
@@ -57,10 +57,16 @@ KINDS: Mapping[WaveKind, KindWords] = {
     ),
     WaveKind.PL: KindWords(
         N_("Pulse"),
-        N_("After meetings, at most every 10 days."),
+        N_("Open while the pairs meet: after a meeting, at most every 10 days."),
         N_("How the last meeting went."),
         1,
     ),
+}
+
+FORMATS: Mapping[MeetingFormat, str] = {
+    MeetingFormat.IN_PERSON: N_("In person"),
+    MeetingFormat.VIRTUAL: N_("Online or by phone"),
+    MeetingFormat.HYBRID: N_("Partly in person, partly online"),
 }
 
 STATES: Mapping[str, str] = {"scheduled": N_("Scheduled"), "open": N_("Open"), "closed": N_("Closed")}
@@ -109,6 +115,7 @@ DONE: Mapping[str, str] = {
     ),
     "opened": N_("The wave is open. Everybody with a link can answer now."),
     "closed": N_("The wave is closed and its results are frozen."),
+    "pulses_closed": N_("The wave is closed."),
     "moved": N_("Noted."),
     "drawn": N_("The list of talks is drawn up. It stays as it is."),
     "held": N_("Noted: the talk was held."),

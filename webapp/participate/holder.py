@@ -1,9 +1,10 @@
-"""Who may read saved answers through a link: only the browser that gave them, or one that was told its code.
+"""Who may read saved answers, or what a pair shares, through a link: only a browser that holds them, or one that was told the code.
 
 A personal link passes through other hands, above all the coordinator's, who may hand it out. It therefore opens an empty
 questionnaire for anybody, but never what somebody has saved. The browser that saves the first answer gets a cookie that is
 computed from the response's own random key; a short code computed from the same key lets the person go on elsewhere.
 Nothing about either is stored. Starting over gives the response a new key, so that whoever held the old one holds nothing.
+What a pair shares is held in the same way, by the pair's own key: no answer opens it, and it opens no answer.
 """
 
 import datetime as dt
@@ -20,6 +21,8 @@ from surveys.responses import ResponseView
 # A window of a few weeks, and then as long as the link opens anything.
 COOKIE_LIFE = dt.timedelta(days=30) + LINK_GRACE
 CODE_DIGITS = 8
+# What a pair shares is looked at as long as a programme lasts; browsers keep no cookie longer.
+PAIR_LIFE = dt.timedelta(days=400)
 # Eight digits and five tries an hour: the whole window of a wave is too short to find one by trying.
 TRIES = 5
 TRIES_WINDOW = dt.timedelta(hours=1)
@@ -27,19 +30,27 @@ TRIES_WINDOW = dt.timedelta(hours=1)
 
 def is_held(response: ResponseView) -> bool:
     """Whether this browser is the one that saved the response, or was told its code."""
-    given = request.cookies.get(_cookie_name(response), "")
-    return hmac.compare_digest(given.encode(), _derive("cookie", response).encode())
+    return holds(response.tag)
 
 
-def continue_code(response: ResponseView) -> str:
-    """The code with which the person can go on in another browser, in two groups of digits."""
-    digits = str(int(_derive("code", response), 16))[-CODE_DIGITS:]
+def holds(tag: str) -> bool:
+    """Whether this browser holds what goes by a tag."""
+    given = request.cookies.get(_cookie_name(tag), "")
+    return hmac.compare_digest(given.encode(), _derive("cookie", tag).encode())
+
+
+def code_of(tag: str) -> str:
+    """The code with which somebody can go on in another browser, in two groups of digits."""
+    digits = str(int(_derive("code", tag), 16))[-CODE_DIGITS:]
     return f"{digits[: CODE_DIGITS // 2]} {digits[CODE_DIGITS // 2 :]}"
 
 
-def try_code(
-    session: Session, key: str, response: ResponseView | None, typed: str, *, now: dt.datetime
-) -> bool | None:
+def pair_tag(secret: str) -> str:
+    """The tag of what a pair shares, by the pair's secret."""
+    return f"pair {secret}"
+
+
+def try_code(session: Session, key: str, tag: str | None, typed: str, *, now: dt.datetime) -> bool | None:
     """Whether a typed code is the right one; None once it was tried too often under this key.
 
     Where nothing is saved, tries are counted too: else the guess that is refused would tell that somebody has answered.
@@ -47,18 +58,23 @@ def try_code(
     tries = accounts.hit(session, f"continue:{key}", TRIES, TRIES_WINDOW, now=now)
     if tries.exceeded:
         return None
-    if response is None:
+    if tag is None:
         return False
     digits = "".join(str(int(sign)) for sign in typed[:40] if sign.isdecimal())
-    return hmac.compare_digest(digits.encode(), continue_code(response).replace(" ", "").encode())
+    return hmac.compare_digest(digits.encode(), code_of(tag).replace(" ", "").encode())
 
 
-def hold(answer: AnyResponse, response: ResponseView) -> AnyResponse:
+def hold(answer: AnyResponse, response: ResponseView, life: dt.timedelta = COOKIE_LIFE) -> AnyResponse:
     """Let this browser read the response from now on."""
+    return hold_tag(answer, response.tag, life)
+
+
+def hold_tag(answer: AnyResponse, tag: str, life: dt.timedelta) -> AnyResponse:
+    """Let this browser hold what goes by a tag from now on."""
     answer.set_cookie(
-        _cookie_name(response),
-        _derive("cookie", response),
-        max_age=COOKIE_LIFE,
+        _cookie_name(tag),
+        _derive("cookie", tag),
+        max_age=life,
         path="/s/",
         secure=request.is_secure,
         httponly=True,
@@ -67,13 +83,18 @@ def hold(answer: AnyResponse, response: ResponseView) -> AnyResponse:
     return answer
 
 
-def _cookie_name(response: ResponseView) -> str:
-    """A name of its own for each response, so that one browser can hold several."""
-    return f"answers_{_derive('name', response)[:12]}"
+def mark_of(subject: str) -> str:
+    """The name of a cookie that only this service can tell the meaning of."""
+    return f"mark_{_derive('mark', subject)[:12]}"
 
 
-def _derive(purpose: str, response: ResponseView) -> str:
+def _cookie_name(tag: str) -> str:
+    """A name of its own for each tag, so that one browser can hold several."""
+    return f"answers_{_derive('name', tag)[:12]}"
+
+
+def _derive(purpose: str, tag: str) -> str:
     """A value that nobody can compute without the service's secret key."""
     secret = current_app.config["SECRET_KEY"]
     key = secret.encode() if isinstance(secret, str) else secret
-    return hmac.new(key, f"holder:{purpose}:{response.tag}".encode(), "sha256").hexdigest()
+    return hmac.new(key, f"holder:{purpose}:{tag}".encode(), "sha256").hexdigest()

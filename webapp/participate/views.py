@@ -8,7 +8,7 @@ from flask import Blueprint, Response, abort, make_response, redirect, render_te
 from werkzeug.wrappers import Response as AnyResponse
 
 from instruments.answers import AnswerValue, validate_answers
-from surveys import responses, rights, withdrawal
+from surveys import pulses, responses, rights, withdrawal
 from surveys.database import overwrite_deleted
 from surveys.errors import AnswerError, ResponseError, WaveNotOpenError
 from webapp import papers
@@ -22,6 +22,7 @@ from webapp.participate import holder
 from webapp.participate.forms import PageForm, Wording
 from webapp.participate.trend import HEIGHT, VERDICTS, WIDTH, own_trends
 from webapp.participate.visit import Visit, open_visit
+from webapp.participate.words import LEVELS
 
 blueprint = Blueprint("participate", __name__, url_prefix="/s")
 # These forms need no cookie: the secret link is the credential, and `refuse_foreign_forms` keeps other sites out.
@@ -34,6 +35,7 @@ FILES = {
     "messages": ("my-messages.csv", TABLE),
     "decisions": ("my-decisions.csv", TABLE),
     "goals": ("my-goals.csv", TABLE),
+    "meetings": ("my-meetings.csv", TABLE),
 }
 
 
@@ -72,10 +74,12 @@ def show_page(token: str, number: int) -> str | AnyResponse:
     """Show one page of questions with what was saved before."""
     visit = open_visit(token)
     form = _form_of(visit, number)
+    if visit.is_pulse:
+        return _to_pulse(visit)
     if visit.state != "open":
         return _to_welcome(visit)
     form.show_answers(visit.answers, visit.response.quotable if visit.response else frozenset())
-    return render_template("participate/page.html", visit=visit, form=form, number=number)
+    return render_template("participate/page.html", visit=visit, form=form, number=number, levels=LEVELS)
 
 
 @blueprint.post("/<token>/<int:number>")
@@ -83,6 +87,8 @@ def save_answers(token: str, number: int) -> AnyResponse:
     """Save a page and go where the button says; show it again with every value kept if an answer cannot be saved."""
     visit = open_visit(token)
     form = _form_of(visit, number)
+    if visit.is_pulse:
+        return _to_pulse(visit)
     answers, quotable = form.read_answers(request.form), form.read_quotable(request.form)
     if visit.elsewhere:
         return _refuse(visit, ResponseError("begun_elsewhere"), answers)
@@ -94,7 +100,7 @@ def save_answers(token: str, number: int) -> AnyResponse:
             visit.page(number),
             answers,
             quotable=quotable,
-            statement=_statement_read(visit),
+            statement=read_statement(visit),
             may_write=holder.is_held,
             **_circumstances(visit),
         )
@@ -105,7 +111,7 @@ def save_answers(token: str, number: int) -> AnyResponse:
         # The good answers of the page are kept, so there is something to hold all the same.
         saved = responses.load_response(db(), visit.invitation, pseudonyms())
     if form.problems:
-        page = render_template("participate/page.html", visit=visit, form=form, number=number)
+        page = render_template("participate/page.html", visit=visit, form=form, number=number, levels=LEVELS)
         answer: AnyResponse = make_response(page, 400)
     else:
         answer = redirect(_next_address(visit, number), 303)
@@ -117,6 +123,8 @@ def save_answers(token: str, number: int) -> AnyResponse:
 def show_review(token: str) -> str | AnyResponse:
     """Show what is still open before the answers are sent."""
     visit = open_visit(token)
+    if visit.is_pulse:
+        return _to_pulse(visit)
     if visit.state != "open":
         return _to_welcome(visit)
     return render_template("participate/review.html", visit=visit, problem=None)
@@ -126,11 +134,13 @@ def show_review(token: str) -> str | AnyResponse:
 def send_answers(token: str) -> AnyResponse:
     """Send the answers; sending twice is the same as sending once."""
     visit = open_visit(token)
+    if visit.is_pulse:
+        return _to_pulse(visit)
     try:
         responses.submit_response(
             db(),
             visit.invitation,
-            statement=_statement_read(visit),
+            statement=read_statement(visit),
             may_write=holder.is_held,
             **_circumstances(visit),
         )
@@ -151,6 +161,8 @@ def send_answers(token: str) -> AnyResponse:
 def show_thanks(token: str) -> str | AnyResponse:
     """Say that the answers arrived."""
     visit = open_visit(token)
+    if visit.is_pulse:
+        return _to_pulse(visit)
     if not visit.submitted:
         return _to_welcome(visit)
     return render_template("participate/thanks.html", visit=visit, kinds=KINDS)
@@ -171,7 +183,8 @@ def take_up_answers(token: str) -> AnyResponse:
     if visit.response:
         return _to_welcome(visit)
     # Where nothing is saved the answer is that of a wrong code.
-    fits = holder.try_code(db(), visit.tries_key, visit.elsewhere, request.form.get("code", ""), now=now())
+    tag = visit.elsewhere.tag if visit.elsewhere else None
+    fits = holder.try_code(db(), visit.tries_key, tag, request.form.get("code", ""), now=now())
     if fits and visit.elsewhere:
         return holder.hold(_to_welcome(visit), visit.elsewhere)
     too_often = fits is None
@@ -187,7 +200,7 @@ def show_my_data(token: str) -> str:
     return render_template("participate/my_data.html", visit=open_visit(token))
 
 
-@blueprint.get("/<token>/my-data/<any(json, csv, messages, decisions, goals):kind>")
+@blueprint.get("/<token>/my-data/<any(json, csv, messages, decisions, goals, meetings):kind>")
 def download_my_data(token: str, kind: str) -> AnyResponse:
     """Send what the person wrote, as a file, if this browser gave answers; without any, lead to the page that says why not."""
     visit = open_visit(token)
@@ -200,6 +213,7 @@ def download_my_data(token: str, kind: str) -> AnyResponse:
             visit.own_messages,
             visit.own_goals,
             visit.own_decisions,
+            visit.own_meetings,
             now=now(),
         )
     elif kind == "messages":
@@ -208,6 +222,8 @@ def download_my_data(token: str, kind: str) -> AnyResponse:
         content = rights.decisions_as_csv(visit.own_decisions)
     elif kind == "goals":
         content = rights.goals_as_csv(visit.own_goals)
+    elif kind == "meetings":
+        content = rights.meetings_as_csv(visit.own_meetings)
     else:
         content = rights.answers_as_csv(visit.own_responses)
     name, content_type = FILES[kind]
@@ -265,10 +281,9 @@ def withdraw_answers(token: str) -> AnyResponse:
     """Delete the answers to this questionnaire; doing it twice is harmless."""
     visit = open_visit(token)
     if visit.response is not None and not visit.withdrawn:
+        withdraw = pulses.withdraw_pulses if visit.is_pulse else responses.withdraw_response
         try:
-            responses.withdraw_response(
-                db(), visit.invitation, pseudonyms=pseudonyms(), now=now(), may_write=holder.is_held
-            )
+            withdraw(db(), visit.invitation, pseudonyms=pseudonyms(), now=now(), may_write=holder.is_held)
         except (WaveNotOpenError, ResponseError) as error:
             return _refuse(visit, error, {})
     return overwrite_afterwards(_to_welcome(visit))
@@ -278,8 +293,8 @@ def withdraw_answers(token: str) -> AnyResponse:
 def leave_surveys(token: str) -> AnyResponse:
     """Delete everything the person ever answered in the programme and never ask again; the link ends with it."""
     visit = open_visit(token)
-    if visit.response is None or visit.withdrawn:
-        # A link alone, which others may have seen, is not enough to delete all that a person ever answered.
+    if not visit.may_leave:
+        # A link alone, which others may have seen, is not enough to delete all that a person ever answered; nor is a pulse.
         return _to_welcome(visit)
     person = visit.invitation.participant
     # Counted is what this browser gave: how much the person answered elsewhere is not told to whoever holds a link.
@@ -304,7 +319,7 @@ def _circumstances(visit: Visit) -> dict[str, Any]:
     return {"pseudonyms": pseudonyms(), "locale": visit.locale, "now": now(), "folders": instrument_folders()}
 
 
-def _statement_read(visit: Visit) -> str | None:
+def read_statement(visit: Visit) -> str | None:
     """Return the digest of the statement that the page was shown with, once the present one is kept."""
     read: str | None = request.form.get("statement")
     if read == visit.privacy.shown.digest:
@@ -338,6 +353,11 @@ def _next_address(visit: Visit, number: int) -> str:
 def _to_welcome(visit: Visit) -> AnyResponse:
     """Lead back to the first page, which knows what can be done now."""
     return redirect(url_for("participate.show_welcome", token=visit.token), 303)
+
+
+def _to_pulse(visit: Visit) -> AnyResponse:
+    """Lead to the page on which a pulse is written and sent in one step."""
+    return redirect(url_for("pulse.show_pulse", token=visit.token), 303)
 
 
 def _refuse(

@@ -17,6 +17,8 @@ from surveys import (
     invitations,
     messages,
     own_answers,
+    pair_keys,
+    pulses,
     responses,
     retention,
     rights,
@@ -24,6 +26,7 @@ from surveys import (
     support,
     waves,
 )
+from surveys.goals import GoalView, list_goals
 from surveys.models import (
     ContactKind,
     DataPackage,
@@ -44,6 +47,8 @@ from webapp.participate.statement import StatementPage, open_statement
 # Time budget of measurement.md 3.1: seconds for a rating and for a written answer.
 SECONDS_PER_CHOICE = 8
 SECONDS_PER_TEXT = 45
+# Questions with this response format are about the goals of the pair, in the order of their names.
+GOAL_FORMAT = "goal"
 # Whom somebody in trouble may turn to, in the order in which they are named.
 SAFE_CHANNELS = (ContactKind.NEUTRAL, ContactKind.EXTERNAL, ContactKind.SAFEGUARDING)
 
@@ -91,7 +96,14 @@ class Visit:
     @property
     def code(self) -> str:
         """The code with which this browser's answers can be taken up in another one; empty while there are none."""
-        return holder.continue_code(self.response) if self.response and self.answers else ""
+        if not self.response or not self.answers or self.is_pulse:
+            return ""
+        return holder.code_of(self.response.tag)
+
+    @property
+    def is_pulse(self) -> bool:
+        """Whether pulses are given here: `response` is then the newest one of this browser, and no code leads to another one."""
+        return self.wave.kind is WaveKind.PL
 
     @property
     def submitted(self) -> bool:
@@ -129,6 +141,19 @@ class Visit:
             unnamed_partner=i18n.gettext("your partner"),
             folders=instrument_folders(),
         )
+
+    @property
+    def is_owner(self) -> bool:
+        """Whether this browser gave answers that only the first one to come with a link can give, and so speaks for the person.
+
+        A pulse proves nothing: whoever has a link can always add one.
+        """
+        return any(one.wave is not WaveKind.PL for one in self.own_responses)
+
+    @property
+    def may_leave(self) -> bool:
+        """Whether everything of the person may be erased from here."""
+        return self.response is not None and not self.withdrawn and (not self.is_pulse or self.is_owner)
 
     @cached_property
     def own_waves(self) -> tuple[own_answers.OwnWave, ...]:
@@ -172,14 +197,14 @@ class Visit:
     @cached_property
     def own_messages(self) -> tuple[rights.OwnMessage, ...]:
         """What the person wrote to the coordinator, where this browser holds answers of theirs."""
-        if not self.own_responses:
+        if not self.is_owner:
             return ()
         return rights.own_messages(db(), self.invitation.participant)
 
     @cached_property
     def own_decisions(self) -> tuple[rights.OwnDecision, ...]:
         """What the person decided about their pairs, where this browser holds answers of theirs."""
-        if not self.own_responses:
+        if not self.is_owner:
             return ()
         return rights.own_decisions(
             db(), self.invitation.participant, unnamed_partner=i18n.gettext("your partner")
@@ -187,14 +212,58 @@ class Visit:
 
     @cached_property
     def own_goals(self) -> tuple[rights.OwnGoal, ...]:
-        """The goals of the pairs about which this browser holds answers."""
+        """The goals of the pairs whose key this browser holds."""
         return rights.own_goals(
             db(),
             self.invitation.participant,
-            pseudonyms=pseudonyms(),
-            may_read=holder.is_held,
+            may_open=_holds_pair,
             unnamed_partner=i18n.gettext("your partner"),
         )
+
+    @cached_property
+    def own_meetings(self) -> tuple[rights.OwnMeeting, ...]:
+        """The meetings that the person entered, where this browser holds answers of theirs."""
+        if not self.is_owner:
+            return ()
+        return rights.own_meetings(
+            db(),
+            self.invitation.participant,
+            may_open=_holds_pair,
+            unnamed_partner=i18n.gettext("your partner"),
+        )
+
+    @cached_property
+    def pair_secret(self) -> str | None:
+        """The secret that opens what the pair shares; None while nobody has opened it."""
+        return pair_keys.find_secret(db(), self.invitation.pair_id)
+
+    @property
+    def holds_pair(self) -> bool:
+        """Whether this browser may read what the pair shares."""
+        return self.pair_secret is not None and holder.holds(holder.pair_tag(self.pair_secret))
+
+    @property
+    def pair_code(self) -> str:
+        """The code that opens what the pair shares in another browser; empty where this one may not read it."""
+        return (
+            holder.code_of(holder.pair_tag(self.pair_secret)) if self.pair_secret and self.holds_pair else ""
+        )
+
+    @cached_property
+    def goals(self) -> tuple[GoalView, ...]:
+        """The goals of the pair, where this browser may read them."""
+        return list_goals(db(), self.invitation.pair_id) if self.holds_pair else ()
+
+    def goal_beside(self, item_id: str) -> GoalView | None:
+        """The goal that a question is about; None if the pair has none of that number, or this browser may not read it."""
+        place = self.goal_items.index(item_id) + 1
+        return next((goal for goal in self.goals if goal.position == place), None)
+
+    @cached_property
+    def goal_items(self) -> tuple[str, ...]:
+        """The questions about the pair's first, second and third goal."""
+        asked = (self.instrument.item(item_id) for item_id in self.form.item_ids)
+        return tuple(sorted(item.id for item in asked if item.format == GOAL_FORMAT))
 
     @cached_property
     def contacts(self) -> Mapping[ContactKind, ProgramContact]:
@@ -308,19 +377,26 @@ def open_visit(token: str, *, with_answers: bool = True) -> Visit:
 
     Pages on which something else than answers is written are opened without them: they read nothing of the confidential side.
     """
+    return _visit(token, invitations.find_invitation(db(), token, now=now()), with_answers=with_answers)
+
+
+def open_pulse(token: str) -> Visit | None:
+    """Return what a link opens for giving pulses, whichever questionnaire it was made for; None if nobody asks for any.
+
+    Raises InvitationError.
+    """
+    invitation = pulses.find_pulse(db(), invitations.find_invitation(db(), token, now=now()))
+    return None if invitation is None else _visit(token, invitation, with_answers=True)
+
+
+def _visit(token: str, invitation: Invitation, *, with_answers: bool) -> Visit:
+    """Read everything that the pages of an invitation show."""
     session, moment = db(), now()
-    invitation = invitations.find_invitation(session, token, now=moment)
     wave = invitation.wave
     program = wave.cohort.program
     instrument = waves.instrument_of(wave, folders=instrument_folders())
     locales = i18n.locales_among(instrument.locales)
-    saved = None
-    if with_answers:
-        saved = responses.load_response(session, invitation, pseudonyms(), may_read=holder.is_held)
-    held = saved is not None and holder.is_held(saved)
-    # Nothing is left to be read of withdrawn answers, so whoever has the link may start anew.
-    startable = held or saved is None or saved.state is ResponseState.WITHDRAWN
-    response = saved if held else None
+    response, elsewhere = _read_saved(invitation) if with_answers else (None, None)
     contact = invitation.participant.contact
     wishes = (response.locale if response else None, contact.locale if contact else None)
     locale = i18n.choose_locale(locales, wishes, program.default_locale)
@@ -338,9 +414,31 @@ def open_visit(token: str, *, with_answers: bool = True) -> Visit:
         # The name is gone once its owner had it destroyed; the questions then speak of the partner.
         partner=invitations.partner_name(session, invitation) or i18n.gettext("your partner"),
         response=response,
-        elsewhere=None if startable else saved,
+        elsewhere=elsewhere,
         order_seed=_seed_order(invitation),
     )
+
+
+def _read_saved(
+    invitation: Invitation,
+) -> tuple[responses.ResponseView | None, responses.ResponseView | None]:
+    """Return what this browser holds of the answers given by an invitation, and what only another one does."""
+    if invitation.wave.kind is WaveKind.PL:
+        held = pulses.load_pulses(db(), invitation, pseudonyms(), may_read=holder.is_held)
+        # A pulse of another browser is in nobody's way: the next one stands beside it.
+        return (held[-1] if held else None), None
+    saved = responses.load_response(db(), invitation, pseudonyms(), may_read=holder.is_held)
+    if saved is not None and holder.is_held(saved):
+        return saved, None
+    # Nothing is left to be read of withdrawn answers, so whoever has the link may start anew.
+    gone = saved is None or saved.state is ResponseState.WITHDRAWN
+    return None, None if gone else saved
+
+
+def _holds_pair(pair_id: str) -> bool:
+    """Whether this browser holds the key of a pair."""
+    secret = pair_keys.find_secret(db(), pair_id)
+    return secret is not None and holder.holds(holder.pair_tag(secret))
 
 
 def _seed_order(invitation: Invitation) -> str:

@@ -1,10 +1,10 @@
-"""What a participant reads for a message, a decision or the end of a mediation: English sentences, translated when shown."""
+"""What a participant reads for a message, a decision, a goal, a meeting or the end of a mediation: English sentences, translated when shown."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from instruments.errors import N_
-from surveys.models import MediationResult, MessageKind, TrialChoice
+from surveys.models import MediationResult, MeetingFormat, MessageKind, TrialChoice
 
 
 @dataclass(frozen=True)
@@ -40,4 +40,21 @@ RESULTS: Mapping[MediationResult, ChoiceWords] = {
     MediationResult.RESOLVED: ChoiceWords(N_("It is resolved")),
     MediationResult.PARTLY: ChoiceWords(N_("It is partly resolved")),
     MediationResult.NOT: ChoiceWords(N_("It is not resolved")),
+}
+
+# The same words as those of a question about a goal; the lowest level first, as it is stored.
+LEVELS: Mapping[int, str] = {
+    -2: N_("Much less than we aimed for"),
+    -1: N_("Less than we aimed for"),
+    0: N_("What we aimed for"),
+    1: N_("More than we aimed for"),
+    2: N_("Much more than we aimed for"),
+}
+
+PLACES: Mapping[int, str] = {1: N_("First goal"), 2: N_("Second goal"), 3: N_("Third goal")}
+
+FORMATS: Mapping[MeetingFormat, ChoiceWords] = {
+    MeetingFormat.IN_PERSON: ChoiceWords(N_("In person")),
+    MeetingFormat.VIRTUAL: ChoiceWords(N_("Online or by phone")),
+    MeetingFormat.HYBRID: ChoiceWords(N_("Partly in person, partly online")),
 }
