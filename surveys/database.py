@@ -46,6 +46,9 @@ ERASED_TABLES = (
     "contact",
     "addressed_message",
     "shared_goal",
+    "outbox_invitation",
+    "outbox_reminder",
+    "mail_stop",
 )
 
 MIGRATIONS = Path(__file__).resolve().parent / "migrations"

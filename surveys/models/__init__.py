@@ -32,6 +32,7 @@ from surveys.models.confidential import (
     ThemeSupport,
 )
 from surveys.models.links import LinkKey, PseudonymLink
+from surveys.models.outbox import InvitationMail, MailState, MailStop, OutboxMail, ReminderMail
 from surveys.models.privacy import PrivacyStatement
 from surveys.models.program import (
     MINIMUM_FLOOR,
@@ -71,7 +72,10 @@ __all__ = [
     "GlassGround",
     "Goal",
     "Invitation",
+    "InvitationMail",
     "LinkKey",
+    "MailState",
+    "MailStop",
     "MediationOutcome",
     "MediationResult",
     "Membership",
@@ -79,6 +83,7 @@ __all__ = [
     "Message",
     "MessageKind",
     "MessageState",
+    "OutboxMail",
     "Pair",
     "Participant",
     "Pledge",
@@ -89,6 +94,7 @@ __all__ = [
     "PublishedGroup",
     "RateCounter",
     "Release",
+    "ReminderMail",
     "ReportingLine",
     "Respondent",
     "Response",
