@@ -30,6 +30,7 @@ from webapp.glass import break_glass
 from webapp.keys import complete_settings
 from webapp.oversight import audit, receipt, retention
 from webapp.pack_commands import forget_person, pack, privacy
+from webapp.work_commands import mail, work
 
 if TYPE_CHECKING:
     from surveys.models.access import User
@@ -95,6 +96,8 @@ main.add_command(retention)
 main.add_command(receipt)
 main.add_command(pack)
 main.add_command(privacy)
+main.add_command(work)
+main.add_command(mail)
 
 
 # --- users --------------------------------------------------------------------------------------------------------
