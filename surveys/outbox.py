@@ -18,7 +18,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, CursorResult, Row, delete, select, update
+from sqlalchemy import ColumnElement, CursorResult, delete, select, update
 from sqlalchemy.orm import Session, joinedload
 
 from surveys.database import as_utc
@@ -49,7 +49,7 @@ LEASE = timedelta(minutes=10)
 SHORTEST_PAUSE, LONGEST_PAUSE = timedelta(minutes=5), timedelta(hours=4)
 UNDER_WAY = (MailState.WAITING, MailState.CLAIMED, MailState.HANDED_OVER)
 
-Mail = type[InvitationMail] | type[ReminderMail]
+Mail = type[OutboxMail]
 
 
 class MailProgress(StrEnum):
@@ -174,7 +174,8 @@ def claim_mail(session: Session, *, now: datetime, worker: str, lease: timedelta
     so, and nobody else finds it for the time of a lease.
     """
     moment = as_utc(now)
-    for mail in (InvitationMail, ReminderMail):
+    mails: tuple[Mail, ...] = (InvitationMail, ReminderMail)
+    for mail in mails:
         row = session.execute(
             select(mail.id, mail.state, mail.held_by, mail.attempts, mail.due_at)
             .where(mail.due_at <= moment, mail.state.in_(UNDER_WAY))
@@ -307,7 +308,7 @@ def resume_mails(session: Session, participant_id: str) -> None:
     _run(session, delete(MailStop).where(MailStop.participant_id == participant_id))
 
 
-def _take(session: Session, mail: Mail, row: Row[Any], worker: str, until: datetime) -> Claim | None:
+def _take(session: Session, mail: Mail, row: Any, worker: str, until: datetime) -> Claim | None:
     """Claim a row as it was seen; None if somebody was faster."""
     found = MailState(row.state)
     seen = (mail.id == row.id, mail.state == found, mail.due_at == row.due_at)
@@ -321,16 +322,13 @@ def _take(session: Session, mail: Mail, row: Row[Any], worker: str, until: datet
 
 def _mine(claim: Claim) -> tuple[ColumnElement[bool], ...]:
     """What holds of the row as long as nobody else has it."""
-    mail: Any = claim.mail
-    return mail.id == claim.id, mail.held_by == claim.held_by
+    return claim.mail.id == claim.id, claim.mail.held_by == claim.held_by
 
 
 def _change(session: Session, claim: Claim, *states: MailState, **values: Any) -> bool:
     """Change the row if it is still ours and in one of the states; says whether it was."""
-    mail: type[OutboxMail] = claim.mail
-    return bool(
-        _run(session, update(claim.mail).where(*_mine(claim), mail.state.in_(states)).values(**values))
-    )
+    ours = update(claim.mail).where(*_mine(claim), claim.mail.state.in_(states))
+    return bool(_run(session, ours.values(**values)))
 
 
 def _run(session: Session, statement: Any) -> int:

@@ -110,7 +110,7 @@ class Postman:
             self._write(outbox.give_up_mail, claim, letter, bounced=True)
             return Step.DONE
         except (SurveyError, InstrumentError) as error:
-            log.error("A mail cannot be written: %s", error)
+            log.warning("A mail cannot be written: %s", error)
             self._postpone(claim)
             return Step.DONE
         if envelope is None:
@@ -128,7 +128,7 @@ class Postman:
             self._take_refusal(claim, letter, error)
         except BROKEN as error:
             self.server.drop()
-            log.warning("The mail server broke off (%s).", type(error).__name__)
+            self._say(claim, "The mail server broke off (%s).", type(error).__name__)
             self._postpone(claim)
         return Step.DONE
 
@@ -168,10 +168,14 @@ class Postman:
         if error.is_permanent and error.stage in {"RCPT", "content"} and error.is_about_the_address:
             self._write(outbox.give_up_mail, claim, letter, bounced=True)
         elif error.is_permanent and error.stage == "content":
-            log.error("The mail server does not take what is written in a mail (%s).", error.code)
+            self._say(
+                claim, "The mail server does not take what is written in an invitation (%s).", error.code
+            )
             self._write(outbox.give_up_mail, claim)
         else:
-            log.warning("The mail server did not take a mail yet (%s, %s).", error.stage, error.code)
+            self._say(
+                claim, "The mail server did not take an invitation yet (%s, %s).", error.stage, error.code
+            )
             self._postpone(claim)
 
     def _postpone(self, claim: Claim) -> None:
@@ -200,7 +204,7 @@ class Postman:
                         session, wave, now=self._now(), make_token=make_token, folders=folders
                     )
                 except (WaveError, InstrumentError) as error:
-                    log.error("A wave has opened and nobody was invited: %s", error)
+                    log.warning("A wave has opened and nobody was invited: %s", error)
                     wave.invites_by_mail = False
         return bool(due)
 
@@ -212,6 +216,11 @@ class Postman:
             log.warning("The mail server cannot be reached (%s).", type(error).__name__)
             return False
         return True
+
+    def _say(self, claim: Claim, message: str, *values: Any) -> None:
+        """Tell the operator of a failure, but never of one with a reminder: such lines would count who was sent one."""
+        if not claim.is_reminder:
+            log.warning(message, *values)
 
     def _now(self) -> dt.datetime:
         """The present moment."""

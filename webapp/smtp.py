@@ -105,7 +105,7 @@ class MailServer:
 
     def send_dot(self) -> None:
         """End the content: from here on the mail is the server's. One system call."""
-        self._open().sock.sendall(b".\r\n")
+        self._open().send(b".\r\n")
 
     def read_answer(self) -> None:
         """Read what the server says to the whole mail; raises RefusedError or one of BROKEN."""

@@ -24,8 +24,10 @@ class MailState(StrEnum):
     GIVEN_UP = "given_up"
 
 
-class OutboxMail:
+class OutboxMail(Base):
     """What invitations and reminders have in common: to whom, about what, when, and who is at it."""
+
+    __abstract__ = True
 
     id: Mapped[PrimaryKey]
     wave_id: Mapped[Key] = mapped_column(ForeignKey("wave.id", ondelete="CASCADE"))
@@ -41,14 +43,14 @@ class OutboxMail:
     held_by: Mapped[Key | None]
 
 
-class InvitationMail(OutboxMail, Base):
+class InvitationMail(OutboxMail):
     """The mail that brings somebody their link."""
 
     __tablename__ = "outbox_invitation"
     __table_args__ = (UniqueConstraint("wave_id", "pair_id", "participant_id"),)
 
 
-class ReminderMail(OutboxMail, Base):
+class ReminderMail(OutboxMail):
     """A mail that goes only to somebody who has not answered by then."""
 
     __tablename__ = "outbox_reminder"
