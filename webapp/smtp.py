@@ -60,7 +60,8 @@ class MailServer:
         connection = kind(settings.host, settings.port, timeout=TIMEOUT_SECONDS, local_hostname=_own_name())
         try:
             # The last dot is not to wait until the server has confirmed what came before.
-            connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if connection.sock is not None:
+                connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if settings.security == "starttls":
                 connection.starttls(context=ssl.create_default_context())
             connection.ehlo_or_helo_if_needed()
