@@ -129,6 +129,8 @@ class HastyPostman(Postman):
     def hand_over(self, claim: Claim) -> bool:
         self.server.send_dot()
         self.server.read_answer()
+        # As long as a server at some distance takes to answer.
+        time.sleep(0.02)
         self._write(note_handed_over, claim)
         self._write(finish_mail, claim)
         return False
