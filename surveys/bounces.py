@@ -6,9 +6,10 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from surveys.addresses import normalise_email
+from surveys.audit import AuditAction, record_event
 from surveys.database import as_utc
 from surveys.errors import ProgramError
-from surveys.models import Contact, Invitation, Participant, Program, Wave
+from surveys.models import Contact, Invitation, Participant, Program, User, Wave
 from surveys.outbox import REMINDERS
 from surveys.waves import WaveState, wave_state
 
@@ -35,8 +36,10 @@ def note_bounce(session: Session, email: str, *, now: datetime) -> bool | None:
     return noted
 
 
-def correct_address(session: Session, program: Program, old: str, new: str) -> int:
-    """Give a person of a programme another address, in both roles; says for how many. Raises ProgramError."""
+def correct_address(
+    session: Session, program: Program, old: str, new: str, *, now: datetime, actor: User | None = None
+) -> None:
+    """Give a person of a programme another address, in both roles; reminders that wait go to nobody. Raises ProgramError."""
     former, address = normalise_email(old), normalise_email(new)
     if address is None:
         raise ProgramError("email", email=new)
@@ -50,7 +53,7 @@ def correct_address(session: Session, program: Program, old: str, new: str) -> i
     if not changed:
         raise ProgramError("not_found", name=old[:80])
     session.expire_all()
-    return len(changed)
+    record_event(session, AuditAction.ADDRESS_CORRECTED, now=now, actor=actor, program=program)
 
 
 def _may_be_reminded(invitation: Invitation, now: datetime) -> bool:

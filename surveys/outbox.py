@@ -288,6 +288,17 @@ def mail_progress(session: Session, wave: Wave) -> MailProgress:
     return MailProgress.SENDING if states & set(UNDER_WAY) else MailProgress.DONE
 
 
+def bounced_names(session: Session, wave: Wave) -> list[str]:
+    """Whose invitation could not be delivered because of the address, by name."""
+    found = session.scalars(
+        select(Contact.name)
+        .join(InvitationMail, InvitationMail.participant_id == Contact.participant_id)
+        .where(InvitationMail.wave_id == wave.id, Contact.bounced)
+        .distinct()
+    )
+    return sorted(found, key=str.casefold)
+
+
 def has_stopped(session: Session, participant_id: str) -> bool:
     """Whether a person wants no more mails."""
     found = select(MailStop.participant_id).where(MailStop.participant_id == participant_id)

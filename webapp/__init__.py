@@ -14,6 +14,7 @@ BLUEPRINTS = (
     "webapp.account.views",
     "webapp.participate.views",
     "webapp.participate.addressed",
+    "webapp.participate.mails",
     "webapp.participate.receipts",
     "webapp.coordinate.views",
     "webapp.moderate.views",

@@ -22,6 +22,7 @@ ROLE_OF_BLUEPRINT: Mapping[str, DatabaseRole] = {
     "account": DatabaseRole.ACCOUNT,
     "participate": DatabaseRole.PARTICIPANT,
     "addressed": DatabaseRole.PARTICIPANT,
+    "mails": DatabaseRole.PARTICIPANT,
     "receipts": DatabaseRole.PARTICIPANT,
     "moderate": DatabaseRole.MODERATOR,
     "oversee": DatabaseRole.OVERSEER,

@@ -105,5 +105,5 @@ def change_address(settings: Settings, slug: str, old: str, new: str) -> None:
     from surveys.bounces import correct_address
 
     with open_session(settings) as session:
-        correct_address(session, programs.find_program(session, slug), old, new)
+        correct_address(session, programs.find_program(session, slug), old, new, now=read_clock())
     click.echo(f"{new} takes the place of {old}.")

@@ -174,13 +174,17 @@ def send_under_fire(
 ) -> Run:
     """Let workers send what is due while one after the other is killed, on average once in `pause` seconds."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.functional.killing", "webapp.coordinate.views", "webapp.participate.views"])
+    context.set_forkserver_preload(
+        ["tests.functional.killing", "webapp.coordinate.views", "webapp.participate.views"]
+    )
     dice, run, begun = random.Random(secrets.randbits(32)), Run(), time.time()
     url = engine.url.render_as_string(hide_password=False)
     with mail_server(run.counted) as port:
 
         def start() -> Any:
-            worker = context.Process(target=run_worker, args=(kind, url, port, str(folder), begun), daemon=True)
+            worker = context.Process(
+                target=run_worker, args=(kind, url, port, str(folder), begun), daemon=True
+            )
             worker.start()
             return worker
 

@@ -11,9 +11,7 @@ from tests.functional.killing import HastyPostman, Run, seed_mails, send_under_f
 
 
 @pytest.fixture
-def fire(
-    engine: Engine, session_factory: sessionmaker[Session], tmp_path: Path
-) -> Callable[..., Run]:
+def fire(engine: Engine, session_factory: sessionmaker[Session], tmp_path: Path) -> Callable[..., Run]:
     """Seeds mails, and sends them while workers are killed."""
 
     def perform(n_mails: int, **options: object) -> Run:
