@@ -20,8 +20,8 @@ def fire(engine: Engine, session_factory: sessionmaker[Session], tmp_path: Path)
         folder = tmp_path / "notes"
         folder.mkdir()
         run = send_under_fire(engine, folder, **options)
-        figures = (n_mails, len(run.counted.ids), run.twice, run.n_kills, run.seconds)
-        print("%d mails: %d arrived, %d of them twice, %d workers killed, %.1f s" % figures)
+        arrived = f"{len(run.counted.ids)} of {n_mails} mails arrived, {run.twice} of them twice"
+        print(f"{arrived}; {run.n_kills} workers were killed in {run.seconds:.1f} s")
         return run
 
     return perform
