@@ -98,6 +98,12 @@ def ascii_domain(address: str) -> str:
     return f"{local}@{domain.encode('idna').decode('ascii')}"
 
 
+def _address(name: str, address: str) -> Address:
+    """A name with its address for a header; the parts are given one by one because the library refuses letters beyond ASCII in the whole."""
+    local, _at, domain = address.rpartition("@")
+    return Address(name, local, domain)
+
+
 def _compose(claim: Claim, letter: Letter, title: str, link: str) -> Envelope:
     """Put the mail together in the language that is spoken just now."""
     config, program = current_app.config, letter.wave.cohort.program
@@ -124,14 +130,13 @@ def _compose(claim: Claim, letter: Letter, title: str, link: str) -> Envelope:
     policy = SMTP if recipient.isascii() else SMTPUTF8
     message = EmailMessage(policy.clone(cte_type="7bit" if recipient.isascii() else "8bit"))
     message["Subject"] = subject
-    message["From"] = Address(name, addr_spec=sender)
-    message["To"] = Address(plain(letter.contact.name, marks=False), addr_spec=recipient)
+    message["From"] = _address(name, sender)
+    message["To"] = _address(plain(letter.contact.name, marks=False), recipient)
     if config["MAIL_REPLY_TO"]:
-        message["Reply-To"] = Address(addr_spec=ascii_domain(config["MAIL_REPLY_TO"]))
+        message["Reply-To"] = _address("", ascii_domain(config["MAIL_REPLY_TO"]))
     message["Date"] = config["CLOCK"]()
     message["Message-ID"] = f"<{sha256(claim.id.encode()).hexdigest()[:40]}@{sender.rpartition('@')[2]}>"
     message["Auto-Submitted"] = "auto-generated"
-    message["Content-Language"] = i18n.get_locale()
     if link:
         message["List-Unsubscribe"] = f"<{stop}>"
         message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
@@ -146,4 +151,6 @@ def _compose(claim: Claim, letter: Letter, title: str, link: str) -> Envelope:
             filename="questionnaire.ics",
             params={"charset": "utf-8"},
         )
+    # Last, because each new part takes what was said of the content along.
+    message["Content-Language"] = i18n.get_locale()
     return Envelope(sender, recipient, message.as_bytes())

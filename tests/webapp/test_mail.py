@@ -98,7 +98,7 @@ class TestInvitations:
         message = next(message for address, message in post.inbox.mails if address == "mentor0@x.org")
         link = "http://127.0.0.1:8000" + post.links()["mentor0@x.org"]
         assert message["Auto-Submitted"] == "auto-generated"
-        assert message["List-Unsubscribe"] == f"<{link}/mails>"
+        assert message["List-Unsubscribe"].strip() == f"<{link}/mails>"
         assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
         html = content(message, "html")
         assert '<html lang="ur" dir="rtl">' in html
