@@ -2,11 +2,25 @@
 
 import sys
 import time
+from typing import TYPE_CHECKING
 
 import click
 
 from webapp.command_session import DATA_FOLDER, open_session, read_clock
 from webapp.config import ConfigError, Settings
+
+if TYPE_CHECKING:
+    from surveys.invitations import MakeToken
+
+
+def link_maker(settings: Settings) -> "MakeToken":
+    """What makes personal links: such that reminders can bring them again, where there is a mail server to send any."""
+    from surveys.invitations import random_token
+    from webapp.keys import complete_settings
+    from webapp.personal_links import token_maker
+
+    secret = complete_settings(settings, DATA_FOLDER).secret_key if settings.smtp is not None else None
+    return token_maker(secret) if secret else random_token
 
 
 @click.command()
