@@ -228,6 +228,26 @@ class TestGrants:
         assert not is_refused(connection, custodian, "UPDATE break_glass_request SET expired_at = NULL")
 
     @on_postgres
+    @pytest.mark.parametrize(
+        ("statement", "refused"),
+        [
+            ("SELECT 1 FROM outbox_reminder", True),
+            ("SELECT count(*) FROM outbox_reminder", True),
+            ("INSERT INTO outbox_reminder (id) SELECT 'x' WHERE false RETURNING id", True),
+            ("UPDATE outbox_reminder SET attempts = 0", True),
+            ("DELETE FROM outbox_reminder", True),
+            ("SELECT 1 FROM mail_stop", True),
+            # The controls: reminders are written for everybody, and invitations may be followed.
+            ("INSERT INTO outbox_reminder (id) SELECT 'x' WHERE false", False),
+            ("SELECT state FROM outbox_invitation", False),
+        ],
+    )
+    def test_a_coordinator_writes_reminders_and_reads_nothing_of_them(
+        self, connection: Connection, statement: str, refused: bool
+    ) -> None:
+        assert is_refused(connection, DatabaseRole.COORDINATOR, statement) is refused
+
+    @on_postgres
     def test_passwords_are_read_only_where_somebody_signs_in(self, connection: Connection) -> None:
         reading = "SELECT password_hash FROM access_user"
 
