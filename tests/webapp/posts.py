@@ -11,19 +11,17 @@ from typing import Any
 
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import inspect, select, text
 from sqlalchemy.orm import Session
 
 from instruments.catalog import get_instrument
 from surveys import outbox, programs, waves
-from surveys.models import Invitation, Wave
+from surveys.models import Base, Invitation, InvitationMail, MailState, Wave
 from tests.functional.killing import TOY_FOLDERS, mail_server
 from webapp.database import EXTENSION
 from webapp.mail_settings import SmtpSettings
 from webapp.personal_links import token_maker
 from webapp.postman import Postman
-
-OPENED = timedelta(days=0)
 
 
 class Inbox:
@@ -140,3 +138,47 @@ def open_post(app: Flask, clock: Any, folder: Path) -> Iterator[Post]:
         app.config["SMTP"] = SmtpSettings("127.0.0.1", port, "none")
         app.config["MAIL_FROM"] = "surveys@example.org"
         yield Post(app, clock, folder, inbox)
+
+
+def everybody(n_pairs: int) -> list[str]:
+    """The addresses of everybody in a seeded cohort."""
+    return sorted(f"{role}{number}@x.org" for role in ("mentor", "mentee") for number in range(n_pairs))
+
+
+def content(message: Any, kind: str) -> str:
+    """One of the bodies of a mail."""
+    return message.get_body((kind,)).get_content()
+
+
+def states(post: Post, wave: str) -> set[MailState]:
+    """How far the invitations of a wave are."""
+    with post.write() as session:
+        return set(session.scalars(select(InvitationMail.state).where(InvitationMail.wave_id == wave)))
+
+
+def rows(post: Post, table: str) -> list[tuple[Any, ...]]:
+    """What a table holds."""
+    engine = post.app.extensions[EXTENSION].engine
+    with engine.connect() as connection:
+        assert inspect(connection).has_table(table) or engine.dialect.name == "postgresql"
+        return sorted(map(tuple, connection.execute(text(f"SELECT * FROM {table}"))))
+
+
+def everything_else(post: Post) -> dict[str, list[tuple[Any, ...]]]:
+    """All that is kept beside the answers and the way to them."""
+    names = [name for name in Base.metadata.tables if not name.startswith(("confidential_", "pseudonym_"))]
+    return {name: rows(post, name) for name in names}
+
+
+def changes(post: Post, table: str, *, deleted: int) -> tuple[int, int, int]:
+    """What PostgreSQL has counted of a table, once it knows of as many deletions."""
+    engine = post.app.extensions[EXTENSION].engine
+    engine.dispose()
+    counting = text("SELECT n_tup_ins, n_tup_upd, n_tup_del FROM pg_stat_user_tables WHERE relname = :table")
+    for _ in range(200):
+        with engine.connect() as connection:
+            found = tuple(connection.execute(counting, {"table": table}).one())
+            if found[2] == deleted and found[0]:
+                return found
+            connection.execute(text("SELECT pg_sleep(0.05)"))
+    raise AssertionError(f"the server does not come to count {deleted} deletions")
