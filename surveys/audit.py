@@ -86,6 +86,7 @@ class AuditAction(StrEnum):
     GOALS_DELETED = "retention.goals_deleted"
     MESSAGES_DELETED = "retention.messages_deleted"
     CONTACTS_DELETED = "retention.contacts_deleted"
+    ADDRESS_CORRECTED = "participant.address_corrected"
     CONTACT_FORGOTTEN = "participant.contact_forgotten"
     LOG_PRUNED = "audit.pruned"
 

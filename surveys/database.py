@@ -49,6 +49,9 @@ ERASED_TABLES = (
     "shared_goal",
     "shared_note",
     "shared_key",
+    "outbox_invitation",
+    "outbox_reminder",
+    "mail_stop",
 )
 
 MIGRATIONS = Path(__file__).resolve().parent / "migrations"

@@ -19,7 +19,7 @@ Grants = Mapping[DatabaseRole, str]
 PARTICIPANT, COORDINATOR = DatabaseRole.PARTICIPANT, DatabaseRole.COORDINATOR
 RELEASES, RESEARCHER = DatabaseRole.RELEASES, DatabaseRole.RESEARCHER
 MODERATOR, OVERSEER, CUSTODIAN = DatabaseRole.MODERATOR, DatabaseRole.OVERSEER, DatabaseRole.CUSTODIAN
-ACCOUNT = DatabaseRole.ACCOUNT
+ACCOUNT, POSTMAN = DatabaseRole.ACCOUNT, DatabaseRole.POSTMAN
 
 READ = "SELECT"
 LOCK = "SELECT, UPDATE (id)"
@@ -42,9 +42,9 @@ def _give(privileges: str, *roles: DatabaseRole) -> dict[DatabaseRole, str]:
 
 GRANTS: Mapping[str, Grants] = {
     # The programme, names included.
-    "program": _give(READ, CUSTODIAN, *STAFF) | _give(LOCK, PARTICIPANT, COORDINATOR, RELEASES),
+    "program": _give(READ, CUSTODIAN, POSTMAN, *STAFF) | _give(LOCK, PARTICIPANT, COORDINATOR, RELEASES),
     "program_contact": _give(READ, PARTICIPANT, MODERATOR),
-    "cohort": _give(READ, PARTICIPANT, RELEASES, *STAFF)
+    "cohort": _give(READ, PARTICIPANT, RELEASES, POSTMAN, *STAFF)
     | {COORDINATOR: ADD, CUSTODIAN: "SELECT (id, program_id)"},
     "participant": {
         CUSTODIAN: READ,
@@ -55,18 +55,28 @@ GRANTS: Mapping[str, Grants] = {
         # Whether many of those who were asked have left since, for the manifest of a data package.
         RESEARCHER: "SELECT (id, surveys_ended_on)",
     },
-    "contact": {PARTICIPANT: READ, COORDINATOR: ADD, CUSTODIAN: READ},
+    "contact": {
+        PARTICIPANT: READ,
+        # An address that does not work is put right.
+        COORDINATOR: "SELECT, INSERT, UPDATE (email, bounced)",
+        CUSTODIAN: READ,
+        POSTMAN: "SELECT, UPDATE (bounced)",
+    },
     "pair": {
         PARTICIPANT: READ,
         COORDINATOR: KEEP,
+        POSTMAN: READ,
         # In which cohorts somebody is: whether the way to their answers is destroyed is the same for a whole cohort.
         CUSTODIAN: "SELECT (cohort_id, mentor_id, mentee_id)",
     },
     # Whoever writes a theme holds the wave, so that nobody publishes meanwhile.
-    "wave": _give(READ, RELEASES, *STAFF) | _give(LOCK, PARTICIPANT, MODERATOR) | {COORDINATOR: KEEP},
+    "wave": _give(READ, RELEASES, POSTMAN, *STAFF)
+    | _give(LOCK, PARTICIPANT, MODERATOR)
+    | {COORDINATOR: KEEP},
     "invitation": {
         PARTICIPANT: "SELECT, UPDATE (revoked_at)",
         COORDINATOR: KEEP,
+        POSTMAN: READ,
         # When links were issued: rates of an open wave stand as of yesterday evening.
         RELEASES: "SELECT (id, wave_id, pair_id, participant_id, issued_at)",
         RESEARCHER: "SELECT (wave_id, participant_id)",
@@ -116,6 +126,10 @@ GRANTS: Mapping[str, Grants] = {
     # A wish is nobody's but the person's; only what both wish is told.
     "shared_wish": {PARTICIPANT: "SELECT, INSERT, DELETE"},
     "shared_extension": {PARTICIPANT: ADD, COORDINATOR: READ},
+    # Mail. Invitations go to everybody, so the coordinator may know how far they are; whoever reads reminders knows who has not answered.
+    "outbox_invitation": {POSTMAN: OWN, COORDINATOR: KEEP},
+    "outbox_reminder": {POSTMAN: OWN, COORDINATOR: "INSERT"},
+    "mail_stop": {PARTICIPANT: "SELECT, INSERT, DELETE", POSTMAN: READ},
     # Rights, the log, and who signs in.
     "data_package": _give(READ, PARTICIPANT, OVERSEER) | {RESEARCHER: "INSERT"},
     "erasure_receipt": {PARTICIPANT: ADD},

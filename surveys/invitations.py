@@ -1,7 +1,7 @@
 """Personal links: one for each person, pair and wave. Only a hash is kept, and nothing says whether a link was used."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -15,7 +15,7 @@ from surveys.audit import AuditAction, record_event
 from surveys.database import as_utc
 from surveys.errors import InvitationError, WaveError
 from surveys.locks import lock_person
-from surveys.models import Invitation, Pair, Participant, User, Wave
+from surveys.models import Invitation, Pair, Participant, User, Wave, new_key
 from surveys.waves import WaveState, ended_at, instrument_of, lock_wave, wave_state
 
 # After the end of a wave its link says "closed" before it says "expired": for as long as there is a way from a person to their
@@ -27,9 +27,13 @@ LINK_GRACE = timedelta(days=90)
 AFTER_THE_END = frozenset({WaveKind.T3A, WaveKind.T3B, WaveKind.T4})
 
 
+# Makes the token of an invitation from its id. What it makes must be as hard to guess as a random one.
+MakeToken = Callable[[str], str]
+
+
 @dataclass(frozen=True)
 class IssuedInvitation:
-    """A fresh invitation with its token, which exists nowhere else and cannot be shown again."""
+    """A fresh invitation with its token, which is kept nowhere."""
 
     invitation: Invitation
     token: str = field(repr=False)
@@ -42,6 +46,11 @@ def hash_token(token: str) -> str:
     return sha256(token.encode("utf-8", "replace")).hexdigest()
 
 
+def random_token(_invitation_id: str) -> str:
+    """A token that nobody can make again."""
+    return secrets.token_urlsafe(24)
+
+
 def issue_invitations(
     session: Session,
     wave: Wave,
@@ -49,6 +58,7 @@ def issue_invitations(
     now: datetime,
     folders: Sequence[Path] = (),
     actor: User | None = None,
+    make_token: MakeToken = random_token,
 ) -> list[IssuedInvitation]:
     """Invite everybody who has no link to this wave yet; the first call freezes the floor that people are promised.
 
@@ -75,7 +85,7 @@ def issue_invitations(
         )
     }
     issued = [
-        _issue(session, wave, pair.id, person.id, moment)
+        _issue(session, wave, pair.id, person.id, moment, make_token)
         for pair, person in eligible
         if (pair.id, person.id) not in invited
     ]
@@ -132,7 +142,12 @@ def hold_invitation(session: Session, invitation: Invitation, *, now: datetime) 
 
 
 def reissue_invitation(
-    session: Session, invitation: Invitation, *, now: datetime, actor: User | None = None
+    session: Session,
+    invitation: Invitation,
+    *,
+    now: datetime,
+    actor: User | None = None,
+    make_token: MakeToken = random_token,
 ) -> IssuedInvitation:
     """Replace a lost link by a new one; the old one stops working, and what was saved stays.
 
@@ -152,7 +167,7 @@ def reissue_invitation(
     session.execute(
         update(Invitation).where(*same, Invitation.revoked_at.is_(None)).values(revoked_at=moment)
     )
-    issued = _issue(session, wave, invitation.pair_id, invitation.participant_id, moment)
+    issued = _issue(session, wave, invitation.pair_id, invitation.participant_id, moment, make_token)
     session.flush()
     program = wave.cohort.program
     record_event(session, AuditAction.INVITATION_REISSUED, now=now, actor=actor, program=program, wave=wave)
@@ -218,11 +233,13 @@ def _is_matched_anew(person: Participant, ended: Pair, pairs: Sequence[Pair]) ->
 
 
 def _issue(
-    session: Session, wave: Wave, pair_id: str, participant_id: str, moment: datetime
+    session: Session, wave: Wave, pair_id: str, participant_id: str, moment: datetime, make_token: MakeToken
 ) -> IssuedInvitation:
     """Make one invitation and its token."""
-    token = secrets.token_urlsafe(24)
+    key = new_key()
+    token = make_token(key)
     invitation = Invitation(
+        id=key,
         wave=wave,
         pair_id=pair_id,
         participant_id=participant_id,

@@ -39,6 +39,9 @@ class PairListing:
     started_on: date | None
     ended_on: date | None
     reporting_line: ReportingLine
+    # The keys of partners from whose address an invitation came back; reminders tell nothing here.
+    unreachable_mentor: str | None = None
+    unreachable_mentee: str | None = None
 
 
 def create_program(
@@ -268,6 +271,10 @@ def list_pairs(session: Session, cohort: Cohort) -> list[PairListing]:
             pair.started_on,
             pair.ended_on,
             pair.reporting_line,
+            *(
+                person.id if person.contact is not None and person.contact.bounced else None
+                for person in (pair.mentor, pair.mentee)
+            ),
         )
         for pair in pairs
     ]

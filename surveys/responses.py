@@ -108,6 +108,12 @@ def load_response(
     return view_of(invitation, response, pseudonyms, read_contents(session, response.key))
 
 
+def has_decided(session: Session, invitation: Invitation, pseudonyms: Pseudonyms) -> bool:
+    """Whether the person has sent their answers, or taken them back, so that nothing need be asked of them again."""
+    response = _find_response(session, invitation, pseudonyms)
+    return response is not None and response.state is not ResponseState.DRAFT
+
+
 def save_page(
     session: Session,
     invitation: Invitation,

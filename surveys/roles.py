@@ -41,6 +41,8 @@ class DatabaseRole(StrEnum):
     CUSTODIAN = "viceversa_custodian"
     # Signs people in: passwords and sessions are read by nobody else.
     ACCOUNT = "viceversa_account"
+    # Sends invitations and reminders: names, addresses and the outbox; whether somebody has answered it asks through a door.
+    POSTMAN = "viceversa_postman"
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 import datetime as dt
 import re
 import unicodedata
+import zoneinfo
 from collections.abc import Mapping
 
 from instruments.errors import N_
@@ -201,6 +202,21 @@ def read_language(cell: str) -> str | None:
             {"cell": shown(cell.strip()), "languages": ", ".join(LANGUAGES)},
         )
     return locale
+
+
+def read_timezone(cell: str) -> str | None:
+    """The time zone in which the person's nights and weekends are; None when the cell is empty."""
+    text = tidy(cell)
+    if not text:
+        return None
+    if text not in zoneinfo.available_timezones():
+        raise CellFault(
+            "unknown_time_zone",
+            N_("“%(cell)s” is not the name of a time zone."),
+            N_("Write for example Europe/Berlin, or leave the cell empty."),
+            {"cell": shown(text)},
+        )
+    return text
 
 
 def read_date(cell: str) -> dt.date | None:

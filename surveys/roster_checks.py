@@ -41,6 +41,7 @@ class PersonSeen:
     side: str
     name: str | None
     locale: str | None
+    time_zone: str | None
 
 
 def check_people(drafts: Sequence[RowDraft]) -> dict[str, PersonSeen]:
@@ -59,7 +60,8 @@ def check_people(drafts: Sequence[RowDraft]) -> dict[str, PersonSeen]:
         for side in SIDES:
             email = draft.text(f"{side}_email")
             if email:
-                now = PersonSeen(draft.line, side, draft.text(f"{side}_name"), draft.text(f"{side}_language"))
+                said = (draft.text(f"{side}_{what}") for what in ("name", "language", "timezone"))
+                now = PersonSeen(draft.line, side, *said)
                 _compare(draft, email, seen.setdefault(email, now), now)
     return seen
 
@@ -104,6 +106,8 @@ def _compare(draft: RowDraft, email: str, first: PersonSeen, now: PersonSeen) ->
         )
     first.name = first.name or now.name
     first.locale = first.locale or now.locale
+    # Of two zones the first one holds: a mail at eight here is at nine there, which is no reason to refuse a file.
+    first.time_zone = first.time_zone or now.time_zone
 
 
 def check_pairs(drafts: Sequence[RowDraft]) -> None:

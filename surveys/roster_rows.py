@@ -13,6 +13,7 @@ from surveys.roster_cells import (
     read_language,
     read_name,
     read_reporting_line,
+    read_timezone,
 )
 from surveys.roster_checks import SIDES, PersonSeen, RowDraft, check_pairs, check_people, note_people
 from surveys.roster_files import (
@@ -30,6 +31,7 @@ _READERS: Mapping[str, Callable[[str], str | dt.date | None]] = {
     "name": read_name,
     "email": read_email,
     "language": read_language,
+    "timezone": read_timezone,
     "started_on": read_date,
     "reporting_line": read_reporting_line,
 }
@@ -42,6 +44,7 @@ class RosterPerson:
     name: str
     email: str
     locale: str | None
+    time_zone: str | None = None
 
 
 @dataclass(frozen=True)
@@ -242,7 +245,7 @@ def _finish(draft: RowDraft, seen: Mapping[str, PersonSeen]) -> RosterRow:
     people = []
     for side in SIDES:
         email = draft.text(f"{side}_email") or ""
-        people.append(RosterPerson(seen[email].name or "", email, seen[email].locale))
+        people.append(RosterPerson(seen[email].name or "", email, seen[email].locale, seen[email].time_zone))
     started_on = draft.values.get("started_on")
     return RosterRow(
         draft.line,

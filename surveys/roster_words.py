@@ -9,9 +9,11 @@ COLUMNS = (
     "mentor_name",
     "mentor_email",
     "mentor_language",
+    "mentor_timezone",
     "mentee_name",
     "mentee_email",
     "mentee_language",
+    "mentee_timezone",
     "started_on",
     "reporting_line",
 )
@@ -37,6 +39,7 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
     "email": (
         "email", "emails", "mail", "emailaddress", "emailadresse", "mailadresse", "courriel", "mél", "correo",
     ),
+    "timezone": ("timezone", "tz", "zeitzone", "fuseau", "huso"),
     "language": ("language", "lang", "locale", "sprache", "langue", "idioma", "lengua"),
 }  # fmt: skip
 FILLERS = frozenset((
@@ -129,6 +132,12 @@ def recognise_column(name: str) -> str | None:
     if len(name) > 100:
         return None
     folded = fold_word(re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)).replace("e mail", "email")
+    folded = (
+        folded.replace("time zone", "timezone")
+        .replace("fuseau horaire", "fuseau")
+        .replace("huso horario", "huso")
+        .replace("zona horaria", "huso")
+    )
     if folded in _WHOLE_NAME_OF:
         return _WHOLE_NAME_OF[folded]
     words: list[str] = []

@@ -66,6 +66,7 @@ class PlannedPerson:
     email: str
     locale: str | None
     participant_id: str | None = None
+    time_zone: str | None = None
 
 
 @dataclass(frozen=True)
@@ -140,7 +141,12 @@ def plan_import(session: Session, cohort: Cohort, roster: Roster) -> ImportPlan:
             by_role = known.get(person.email, {})
             here = by_role.get(role)
             people[person.email] = PlannedPerson(
-                role, person.name, person.email, person.locale, here.participant_id if here else None
+                role,
+                person.name,
+                person.email,
+                person.locale,
+                here.participant_id if here else None,
+                person.time_zone,
             )
             problems += _check_role(row, roster, role, person.email, by_role)
             notes += _note_name(row, roster, role, person, here)
@@ -198,7 +204,10 @@ def _write(session: Session, program: Program, cohort: Cohort, plan: ImportPlan)
     participants = {ids[person.id]: person for person in there if person.id in ids}
     for person in plan.people_new:
         contact = Contact(
-            name=person.name, email=person.email, locale=person.locale or program.default_locale
+            name=person.name,
+            email=person.email,
+            locale=person.locale or program.default_locale,
+            time_zone=person.time_zone,
         )
         participants[person.email] = Participant(program=program, role=person.role, contact=contact)
     session.add_all(participants.values())

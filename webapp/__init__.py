@@ -17,6 +17,7 @@ BLUEPRINTS = (
     "webapp.participate.pulse",
     "webapp.participate.shared",
     "webapp.participate.meetings",
+    "webapp.participate.mails",
     "webapp.participate.receipts",
     "webapp.coordinate.views",
     "webapp.moderate.views",

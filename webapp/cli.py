@@ -30,6 +30,7 @@ from webapp.glass import break_glass
 from webapp.keys import complete_settings
 from webapp.oversight import audit, receipt, retention
 from webapp.pack_commands import forget_person, pack, privacy
+from webapp.work_commands import mail, work
 
 if TYPE_CHECKING:
     from surveys.models.access import User
@@ -95,6 +96,8 @@ main.add_command(retention)
 main.add_command(receipt)
 main.add_command(pack)
 main.add_command(privacy)
+main.add_command(work)
+main.add_command(mail)
 
 
 # --- users --------------------------------------------------------------------------------------------------------
@@ -440,7 +443,8 @@ def wave_open(
     Example:
       viceversa wave open spring "Finance" T0 --days 10 --links links.csv
     """
-    from surveys import invitations, programs, waves
+    from surveys import invitations, outbox, programs, waves
+    from webapp.work_commands import link_maker
 
     now = _now()
     # The file is opened first and filled before anything is committed: links that could not be written were never issued.
@@ -463,7 +467,15 @@ def wave_open(
             waves.open_wave(session, opened, now=now)
         writer = csv.writer(stream)
         writer.writerow(("name", "email", "role", "language", "link"))
-        issued = invitations.issue_invitations(session, opened, now=now, folders=settings.instrument_folders)
+        issued = invitations.issue_invitations(
+            session,
+            opened,
+            now=now,
+            folders=settings.instrument_folders,
+            make_token=link_maker(settings),
+        )
+        if settings.smtp is not None:
+            outbox.plan_reminders(session, issued, now=now)
         address = (base_url or settings.base_url).rstrip("/")
         for invitation in issued:
             person = programs.get_participant(session, invitation.participant_id)

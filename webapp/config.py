@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from webapp.mail_settings import MailSettingsError, SmtpSettings, check_senders, read_smtp
+
 PACKAGE_FOLDER = Path(__file__).resolve().parent
 FONTS_FOLDER = PACKAGE_FOLDER / "fonts"
 TRANSLATIONS_FOLDER = PACKAGE_FOLDER.parent / "translations"
@@ -50,6 +52,9 @@ class Settings:
     base_url: str = DEFAULT_BASE_URL
     # Names and numbers as in `surveys.retention.RetentionPolicy`, which refuses a time that is longer than promised.
     retention: Mapping[str, int] = field(default_factory=dict)
+    smtp: SmtpSettings | None = None
+    mail_from: str = ""
+    mail_reply_to: str = ""
 
     def app_config(self) -> dict[str, Any]:
         """Return the mapping that `create_app` takes."""
@@ -66,6 +71,9 @@ class Settings:
             "TIMEZONE": self.timezone,
             "BASE_URL": self.base_url,
             "RETENTION": dict(self.retention),
+            "SMTP": self.smtp,
+            "MAIL_FROM": self.mail_from,
+            "MAIL_REPLY_TO": self.mail_reply_to,
         }
 
 
@@ -88,6 +96,9 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
         timezone=read("TIMEZONE") or "UTC",
         base_url=read("BASE_URL").rstrip("/") or DEFAULT_BASE_URL,
         retention=_read_retention(read("RETENTION")),
+        smtp=_of_mail(read_smtp, read),
+        mail_from=read("MAIL_FROM"),
+        mail_reply_to=read("MAIL_REPLY_TO"),
     )
 
 
@@ -146,6 +157,7 @@ def _check_config(config: Mapping[str, Any]) -> None:
             "Use a name such as Europe/Berlin.",
         ) from error
     _check_retention(config["RETENTION"])
+    _of_mail(check_senders, config)
 
 
 def _check_retention(times: Mapping[str, int]) -> None:
@@ -192,6 +204,14 @@ def _read_number(name: str, text: str) -> int:
             name, f"{text!r} is no whole number.", "Give the number of proxies in front, such as 1."
         )
     return int(text)
+
+
+def _of_mail(step: Callable[[Any], Any], given: Any) -> Any:
+    """Do something with settings of the mail server, and let a complaint about them name the variable."""
+    try:
+        return step(given)
+    except MailSettingsError as error:
+        raise ConfigError(f"VICEVERSA_{error.setting}", error.message, error.remedy) from error
 
 
 def _read_switch(name: str, text: str, *, default: bool) -> bool:

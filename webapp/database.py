@@ -25,6 +25,7 @@ ROLE_OF_BLUEPRINT: Mapping[str, DatabaseRole] = {
     "pulse": DatabaseRole.PARTICIPANT,
     "shared": DatabaseRole.PARTICIPANT,
     "meetings": DatabaseRole.PARTICIPANT,
+    "mails": DatabaseRole.PARTICIPANT,
     "receipts": DatabaseRole.PARTICIPANT,
     "moderate": DatabaseRole.MODERATOR,
     "oversee": DatabaseRole.OVERSEER,

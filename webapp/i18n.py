@@ -224,9 +224,9 @@ def format_date(day: dt.date | dt.datetime) -> str:
     return babel_format_date(day, format="long", locale=get_locale())
 
 
-def format_datetime(moment: dt.datetime) -> str:
-    """Return date, time and time zone, in the time zone of the deployment."""
-    local = moment.astimezone(_timezone())
+def format_datetime(moment: dt.datetime, zone: dt.tzinfo | None = None) -> str:
+    """Return date, time and time zone, in the given time zone or that of the deployment."""
+    local = moment.astimezone(zone or _timezone())
     return gettext(
         "%(date)s, %(time)s (%(zone)s)",
         date=babel_format_date(local, format="long", locale=get_locale()),

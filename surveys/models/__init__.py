@@ -34,6 +34,7 @@ from surveys.models.confidential import (
     ThemeSupport,
 )
 from surveys.models.links import LinkKey, PseudonymLink
+from surveys.models.outbox import InvitationMail, MailState, MailStop, OutboxMail, ReminderMail
 from surveys.models.privacy import PrivacyStatement
 from surveys.models.program import (
     MINIMUM_FLOOR,
@@ -73,7 +74,10 @@ __all__ = [
     "GlassGround",
     "Goal",
     "Invitation",
+    "InvitationMail",
     "LinkKey",
+    "MailState",
+    "MailStop",
     "MediationOutcome",
     "MediationResult",
     "Meeting",
@@ -84,6 +88,7 @@ __all__ = [
     "Message",
     "MessageKind",
     "MessageState",
+    "OutboxMail",
     "Pair",
     "PairKey",
     "Participant",
@@ -95,6 +100,7 @@ __all__ = [
     "PublishedGroup",
     "RateCounter",
     "Release",
+    "ReminderMail",
     "ReportingLine",
     "Respondent",
     "Response",

@@ -4,7 +4,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, UniqueConstraint, text
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from instruments.model import Role, WaveKind
@@ -121,6 +121,10 @@ class Contact(Base):
     name: Mapped[str] = mapped_column(String(200))
     email: Mapped[str] = mapped_column(String(254), index=True)
     locale: Mapped[LocaleCode | None]
+    # Where it is night for this person; the deployment's own zone where nobody said.
+    time_zone: Mapped[str | None] = mapped_column(String(64))
+    # That an invitation came back from this address. Reminders never set it: it would tell who was sent one.
+    bounced: Mapped[bool] = mapped_column(default=False, server_default=false())
 
     participant: Mapped[Participant] = relationship(back_populates="contact")
 
@@ -175,6 +179,8 @@ class Wave(Base):
     opens_at: Mapped[datetime]
     closes_at: Mapped[datetime]
     closed_at: Mapped[datetime | None]
+    # That the system still has to invite, which it does by mail as soon as the wave is open.
+    invites_by_mail: Mapped[bool] = mapped_column(default=False, server_default=false())
 
     cohort: Mapped[Cohort] = relationship(back_populates="waves")
 

@@ -5,6 +5,7 @@ import datetime as dt
 import io
 import re
 import socket
+import tempfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +18,7 @@ from instruments.catalog import get_instrument, latest_version
 from surveys import invitations, programs, responses, rights, statements, waves
 from surveys.database import make_engine, make_session_factory
 from surveys.pseudonyms import Pseudonyms
+from tests.functional.killing import Counting, mail_server
 from webapp.cli import main
 
 HEADER = "mentor_name,mentor_email,mentor_language,mentee_name,mentee_email,mentee_language"
@@ -370,3 +372,32 @@ def test_a_name_is_forgotten_on_request(run: Run, cohort: Path) -> None:
         "could not find" in run("program", "forget", "spring", "ma@example.org", "--yes", fails=True).output
     )
     assert "participant.contact_forgotten" in run("audit", "show").output
+
+
+def test_mail_is_sent_by_command_and_addresses_are_put_right(
+    run: Run, cohort: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("roster", "import", "spring", "Finance", str(cohort))
+    assert "VICEVERSA_SMTP_URL" in run("work", "--once", fails=True).output
+    counting, links = Counting(), tmp_path / "links.csv"
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    with mail_server(counting) as port:
+        server = {
+            "VICEVERSA_SMTP_URL": f"smtp://127.0.0.1:{port}",
+            "VICEVERSA_MAIL_FROM": "surveys@example.org",
+        }
+        run("wave", "open", "spring", "Finance", "T0", "--links", str(links), env=server)
+        run("work", "--once", env=server)
+        # Links in a file are the coordinator's to send, and reminders are not due before the fifth day.
+        assert counting.ids == {}
+    # Links of the command can be made again, so that reminders can bring them.
+    assert re.search(r"/s/[\w-]{43}\b", links.read_text(encoding="utf-8"))
+    assert "unknown here" in run("mail", "bounced", "nobody@example.org", fails=True).output
+    assert "mA@example.org: noted." in run("mail", "bounced", "mA@example.org").output
+    run("mail", "address", "spring", "ma@example.org", "new@example.org")
+    assert (
+        "ma@example.org"
+        in run("mail", "address", "spring", "ma@example.org", "x@example.org", fails=True).output
+    )
+    assert "participant.address_corrected" in run("audit", "show").output

@@ -14,6 +14,7 @@ from instruments.model import Role, WaveKind
 from surveys import (
     accounts,
     audit,
+    bounces,
     break_glass,
     contacts,
     exports,
@@ -145,6 +146,13 @@ WAYS: Mapping[AuditAction, Callable[[Stage], object]] = {
     ),
     AuditAction.ROSTER_IMPORTED: import_pair,
     AuditAction.REPORTING_LINE_ALLOWED: allow_line,
+    AuditAction.ADDRESS_CORRECTED: lambda s: bounces.correct_address(
+        s.session,
+        s.world.program,
+        s.world.pairs[0].mentor.contact.email,
+        "right@example.org",
+        now=s.now,
+    ),
     AuditAction.CONTACT_FORGOTTEN: lambda s: contacts.forget_contact(
         s.session, s.world.program, s.world.pairs[0].mentor.contact.email, now=s.now
     ),

@@ -192,6 +192,8 @@ def test_a_coordinator_sees_names_and_dates_of_pairs_and_nothing_about_answers(
         "started_on",
         "ended_on",
         "reporting_line",
+        "unreachable_mentor",
+        "unreachable_mentee",
     }
 
 

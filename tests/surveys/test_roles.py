@@ -31,12 +31,24 @@ REFUSED = {
         *STREAM_A,
         *LINKS,
         *(table for table in SHARED if table != "shared_extension"),
+        # Who is reminded has not answered, and who wants no mails decided that for themselves.
+        "outbox_reminder",
+        "mail_stop",
     ],
     DatabaseRole.RELEASES: ["contact", "pair", *LINKS, *ADDRESSED, *SHARED],
     DatabaseRole.RESEARCHER: ["contact", "participant", "pair", "invitation", *LINKS, *ADDRESSED, *SHARED],
     DatabaseRole.MODERATOR: ["contact", "participant", "pair", "invitation", *LINKS, *ADDRESSED, *SHARED],
     DatabaseRole.OVERSEER: ["contact", "participant", "invitation", *STREAM_A, *LINKS, *ADDRESSED, *SHARED],
     DatabaseRole.CUSTODIAN: ["pair", "invitation", *STREAM_A, *LINKS, *ADDRESSED, *SHARED],
+    DatabaseRole.POSTMAN: [
+        *STREAM_A,
+        *LINKS,
+        *ADDRESSED,
+        *SHARED,
+        "participant",
+        "access_user",
+        "audit_event",
+    ],
     DatabaseRole.ACCOUNT: ["contact", "participant", "invitation", *STREAM_A, *LINKS, *ADDRESSED, *SHARED],
     DatabaseRole.PARTICIPANT: ["access_user", "access_session", "confidential_theme", "addressed_talk"],
 }
@@ -214,6 +226,26 @@ class TestGrants:
 
         assert is_refused(connection, custodian, f"UPDATE break_glass_request SET {column} = NULL")
         assert not is_refused(connection, custodian, "UPDATE break_glass_request SET expired_at = NULL")
+
+    @on_postgres
+    @pytest.mark.parametrize(
+        ("statement", "refused"),
+        [
+            ("SELECT 1 FROM outbox_reminder", True),
+            ("SELECT count(*) FROM outbox_reminder", True),
+            ("INSERT INTO outbox_reminder (id) SELECT 'x' WHERE false RETURNING id", True),
+            ("UPDATE outbox_reminder SET attempts = 0", True),
+            ("DELETE FROM outbox_reminder", True),
+            ("SELECT 1 FROM mail_stop", True),
+            # The controls: reminders are written for everybody, and invitations may be followed.
+            ("INSERT INTO outbox_reminder (id) SELECT 'x' WHERE false", False),
+            ("SELECT state FROM outbox_invitation", False),
+        ],
+    )
+    def test_a_coordinator_writes_reminders_and_reads_nothing_of_them(
+        self, connection: Connection, statement: str, refused: bool
+    ) -> None:
+        assert is_refused(connection, DatabaseRole.COORDINATOR, statement) is refused
 
     @on_postgres
     def test_passwords_are_read_only_where_somebody_signs_in(self, connection: Connection) -> None:

@@ -71,6 +71,7 @@ REACH_BOTH: Mapping[str, str] = {
 # The doors from one database role to another, and what is done behind each.
 DOORS: Mapping[str, str] = {
     "surveys.comments.least_supporters -> RELEASES": "how many comments are surely of three people, as one number",
+    "surveys.outbox.is_wanted -> PARTICIPANT": "whether a reminder is to be sent, yes or no, at the moment of sending",
     "webapp.access.current_user -> ACCOUNT": "who is signed in, asked by every page",
     "surveys.accounts.takes_part -> COORDINATOR": "whether a moderator's own address is in the roster, yes or no",
     "surveys.masking.holds_roster_word -> COORDINATOR": "whether a theme still holds a name of the roster, yes or no",

@@ -22,6 +22,7 @@ from instruments.catalog import get_instrument
 from surveys import accounts, invitations, programs, waves
 from surveys.models import Cohort, Program
 from tests.conftest import make_postgres_database
+from tests.webapp.posts import Post, open_post
 from tests.webapp.worlds import Seeds, copy_rows, seed, writing
 from tests.webapp.written import seed_written
 from webapp import catalogues, create_app
@@ -278,3 +279,10 @@ def sign_in(read_token: Callable[[str], str]) -> Callable[..., object]:
         return client.post("/account/sign-in", data=data)
 
     return perform
+
+
+@pytest.fixture
+def post(app: Flask, clock: Clock, tmp_path: Path) -> Iterator[Post]:
+    """The app with a mail server, at half past nine on a Monday."""
+    with open_post(app, clock, tmp_path) as found:
+        yield found

@@ -155,8 +155,11 @@ class Desk:
             yield place, f"Pairs {n_pairs}"
             for pair in self.read(f"{NAMES} WHERE cohort_id = ?", cohort["id"]):
                 yield place, f"{pair['mentor']} {pair['mentee']} {format_date(day_of(pair['started_on']))}"
+                yield place, f"{_('Correct the address')} {format_date(day_of(pair['started_on']))}"
                 if pair["ended_on"]:
                     yield place, _(ended, date=format_date(day_of(pair["ended_on"])))
+        for row in self.read("SELECT email FROM contact WHERE bounced"):
+            yield ("correct_address", ""), row["email"]
         links = (
             "SELECT wave_id, count(DISTINCT pair_id || participant_id) AS n FROM invitation GROUP BY wave_id"
         )

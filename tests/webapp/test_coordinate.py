@@ -29,6 +29,7 @@ from surveys.database import make_engine, make_session_factory
 from surveys.models import (
     AuditEvent,
     Cohort,
+    Contact,
     Invitation,
     Pair,
     Participant,
@@ -154,6 +155,8 @@ def add_pairs(session: Session, cohort: Cohort, n_pairs: int) -> None:
             )
             for role in Role
         )
+        if cohort.name == "East" and number == 1 and mentor.contact is not None:
+            mentor.contact.bounced = True
         programs.add_pair(session, cohort, mentor=mentor, mentee=mentee, started_on=START.date(), now=START)
 
 
@@ -287,6 +290,7 @@ def addresses(app: Flask, world: World) -> list[tuple[str, str]]:
     invitation = letter = "0" * 32
     with app.extensions["viceversa.database"].readers() as session:
         pair = session.scalars(select(Pair.id).where(Pair.cohort_id == world.cohorts["East"])).first()
+        person = session.scalars(select(Contact.participant_id).where(Contact.bounced)).one()
     found = []
     for rule in app.url_map.iter_rules():
         if rule.endpoint.startswith("coordinate."):
@@ -297,6 +301,7 @@ def addresses(app: Flask, world: World) -> list[tuple[str, str]]:
                 .replace("<wave_id>", world.waves["North T2" if "results" in str(rule) else "East TC"])
                 .replace("<invitation_id>", invitation)
                 .replace("<pair_id>", pair or "")
+                .replace("<participant_id>", person)
                 .replace("<message_id>", letter)
                 .replace("<talk_id>", letter)
             )

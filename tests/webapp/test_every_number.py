@@ -24,19 +24,21 @@ import pytest
 import scipy.stats
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import select
 
 import scoring.plots
 from instruments.answers import AnswerValue
 from instruments.model import Role, WaveKind
 from surveys import invitations, mediation, messages, responses
 from surveys import waves as use_cases
-from surveys.models import Wave
+from surveys.models import Contact, Wave
 from surveys.published_themes import PublishedTheme, PublishedThemes, themes_of
 from tests.webapp.facts import DAY, Facts, latin, read_facts
 from tests.webapp.worlds import COOKIE, HOW, START, TOP, Seeds, make_world, put_in_place, writing
 from tests.webapp.written import write_quietly
 from webapp.coordinate import cohorts, comparison, figures, results, themes
 from webapp.coordinate.words import KINDS
+from webapp.mail_settings import SmtpSettings
 
 NUMBER = re.compile(r"[-+\N{MINUS SIGN}]?\d+(?:[.,\u066b]\d+)*")
 SEEN_BY_READERS = ("alt", "aria-label", "title", "placeholder", "content", "label")
@@ -285,6 +287,10 @@ def world(tmp_path_factory: pytest.TempPathFactory, seeded_desk: tuple[Path, See
     """Released, open and planned waves; four mentors have answered the open ones, and one cohort has no pairs."""
     base, seeds = seeded_desk
     path = make_world(base, seeds, tmp_path_factory.mktemp("numbers") / "world.db", 4, TOP)
+    with writing(path) as session:
+        # Somebody whose address does not work.
+        contact = session.scalars(select(Contact).where(Contact.name == "Tiny mentee 0")).one()
+        contact.bounced = True
     return write_quietly(path, seeds), seeds
 
 
@@ -303,6 +309,7 @@ def crawl(app: Flask, world: tuple[Path, Seeds], monkeypatch: pytest.MonkeyPatch
 
     def prepare(locale: str = "en") -> Crawl:
         put_in_place(app, path)
+        app.config["SMTP"] = SmtpSettings("localhost", 25, "none")
         client = app.test_client()
         client.set_cookie(COOKIE, seeds.users["coordinator"])
         with app.test_request_context():

@@ -52,6 +52,7 @@ from tests.webapp.worlds import (
     put_in_place,
 )
 from tests.webapp.written import THEME, write_quietly
+from webapp.mail_settings import SmtpSettings
 
 WORLDS = {"0": (0, TOP), "1": (1, TOP), "2": (2, BOTTOM), "3": (3, TOP), "4": (4, TOP), "4 low": (4, BOTTOM)}
 CONTROL = {"5": (5, TOP)}
@@ -90,6 +91,7 @@ def attacker(
     """Puts a world under the app, with the same lots in each, and signs the coordinator, or another user, in."""
     monkeypatch.setattr(trial.secrets, "SystemRandom", lambda: random.Random(1))
     app.config["WTF_CSRF_ENABLED"] = False
+    app.config["SMTP"] = SmtpSettings("localhost", 25, "none")
     paths, seeds = worlds
 
     def enter(world: str, user: str = "coordinator") -> Attacker:
@@ -140,7 +142,7 @@ class Attacker:
 def alike(text: str) -> str:
     """A text with forgery tokens, personal links and keys, which are drawn at random, in a form that is the same each time."""
     text = re.sub(r'(name="csrf_token" value=)"[^"]+"', r"\1", text)
-    text = re.sub(r"/s/[\w-]{32}(?![\w-])", "/s/LINK", text)
+    text = re.sub(r"/s/[\w-]{32}(?:[\w-]{11})?(?![\w-])", "/s/LINK", text)
     order: dict[str, str] = {}
     return KEY.sub(lambda match: order.setdefault(match.group(), f"KEY{len(order):029}"), text)
 
@@ -313,6 +315,9 @@ def press_buttons(attacker: Attacker) -> None:
             attacker.try_it(seeds.wave_page(name, f"links/{bad}/replace"), "POST")
     attacker.try_it(seeds.wave_page("Tiny T0", "close"), "POST", "planned")
     attacker.try_it(seeds.wave_page("Tiny T0", "links/issue"), "POST", "planned")
+    for name in ("Tiny T2", "Wide T2", "Tiny T0"):
+        attacker.try_it(seeds.wave_page(name, "invite"), "POST", "by mail")
+        attacker.try_it(seeds.wave_page(name), note="being mailed")
     window = {"opens_at": "2026-03-05T08:00", "closes_at": "2026-03-15T08:00"}
     attacker.try_it(seeds.cohort_page("Tiny", "waves/new"), "POST", data={"kind": "T2", **window})
     header = "mentor_name,mentor_email,mentee_name,mentee_email\n"

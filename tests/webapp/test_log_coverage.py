@@ -13,8 +13,21 @@ from sqlalchemy.orm import Session
 from instruments.catalog import get_instrument
 from surveys import invitations, messages, programs, trial, waves
 from surveys.audit import AuditAction
-from surveys.models import AuditEvent, Cohort, Invitation, Message, Pair, Program, Talk, User, Wave, new_key
+from surveys.models import (
+    AuditEvent,
+    Cohort,
+    Contact,
+    Invitation,
+    Message,
+    Pair,
+    Program,
+    Talk,
+    User,
+    Wave,
+    new_key,
+)
 from webapp.account.views import LIMIT_BOTH
+from webapp.mail_settings import SmtpSettings
 
 ROOMS = ("coordinate", "research")
 # Routes that change nothing worth remembering, each with its reason: so far there is none.
@@ -141,8 +154,23 @@ def hold_talk(desk: Desk) -> tuple[str, dict]:
     return f"talks/{talk}/held", {}
 
 
+def correct_address(desk: Desk) -> tuple[str, dict]:
+    with desk.write() as session:
+        contact = session.scalars(select(Contact).where(Contact.email == "m-open@x.org")).one()
+        contact.bounced = True
+    path = f"cohorts/{desk.cohort('open')}/people/{contact.participant_id}/address"
+    return path, {"email": "right@x.org"}
+
+
+def invite_by_mail(desk: Desk) -> tuple[str, dict]:
+    desk.add_pair("open")
+    return f"waves/{desk.wave('open')}/invite", {}
+
+
 WAYS: Mapping[str, Callable[[Desk], tuple[str, dict]]] = {
+    "coordinate.correct_address": correct_address,
     "coordinate.create_cohort": create_cohort,
+    "coordinate.invite_by_mail": invite_by_mail,
     "coordinate.import_roster": import_roster,
     "coordinate.schedule_wave": schedule_wave,
     "coordinate.open_wave": lambda desk: (f"waves/{desk.wave('scheduled')}/open", {}),
@@ -188,6 +216,7 @@ def test_what_a_page_changes_leaves_an_entry_with_a_name(
     room = route.partition(".")[0]
     email = "coordinator@example.org" if room == "coordinate" else "researcher@example.org"
     sign_in(client, email)
+    client.application.config["SMTP"] = SmtpSettings("localhost", 25, "none")
     path, data = WAYS[route](Desk(write, clock))
     token = read_token(client.get("/").text)
     before = entries_of(write, email)

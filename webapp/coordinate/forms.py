@@ -83,6 +83,13 @@ class WaveForm(FlaskForm):
     closes_at = MomentField(
         lazy("Closes"), [InputRequired(lazy("Please say when the wave closes."))], format="%Y-%m-%dT%H:%M"
     )
+    by_mail = BooleanField(lazy("Invite everybody by mail when it opens"), default=True)
+
+
+class AddressForm(FlaskForm):
+    """The right address of somebody to whom mail does not get through."""
+
+    email = StringField(lazy("The right address"), [InputRequired(lazy("Please enter the address."))])
 
 
 class RosterForm(FlaskForm):

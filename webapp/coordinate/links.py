@@ -9,13 +9,13 @@ import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from flask import abort, make_response, redirect, render_template, request, url_for
+from flask import abort, current_app, make_response, redirect, render_template, request, url_for
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, joinedload
 from werkzeug.wrappers import Response
 
 from instruments.model import Role
-from surveys import invitations
+from surveys import invitations, outbox
 from surveys.invitations import IssuedInvitation
 from surveys.models import Invitation, Pair, Participant, Wave
 from surveys.waves import form_of, instrument_of, wave_state
@@ -28,6 +28,7 @@ from webapp.coordinate.words import KINDS, PERSON
 from webapp.database import db, instrument_folders, now
 from webapp.i18n import force_locale, format_datetime, locales_among
 from webapp.i18n import gettext as _
+from webapp.personal_links import make_token
 
 COLUMNS = ("name", "email", "language", "link", "role", "partner")
 # A spreadsheet takes a cell that begins like this for a formula and would run it.
@@ -64,11 +65,13 @@ def issue_links(slug: str, wave_id: str) -> Response:
     """Issue links to everybody who has none yet, and give them out as a file, once."""
     wave = load_wave(slug, wave_id)
     issued = invitations.issue_invitations(
-        db(), wave, now=now(), folders=instrument_folders(), actor=current_user()
+        db(), wave, now=now(), folders=instrument_folders(), actor=current_user(), make_token=make_token
     )
     if not issued:
         address = url_for("coordinate.show_wave", slug=slug, wave_id=wave.id, done="nobody_new")
         return redirect(address, 303)
+    if sends_mail():
+        outbox.plan_reminders(db(), issued, now=now())
     name = f"links-{wave.cohort.program.slug}-{wave.kind.value}"
     if request.form.get("as") == "cards":
         return papers.send_pdf(_print_cards(wave, issued), f"{name}.pdf")
@@ -96,13 +99,37 @@ def print_paper(slug: str, wave_id: str) -> Response:
     return papers.send_pdf(paper, f"questionnaire-{role}-{locale}.pdf")
 
 
+def invite_by_mail(slug: str, wave_id: str) -> Response:
+    """Invite everybody who has no link yet by mail, at once or as soon as the wave opens; no link is shown to anybody."""
+    wave = load_wave(slug, wave_id)
+    if not sends_mail():
+        abort(404)
+    n_mails = outbox.invite_by_mail(
+        db(),
+        wave,
+        now=now(),
+        make_token=make_token,
+        folders=instrument_folders(),
+        actor=current_user(),
+    )
+    done = "mailing" if n_mails or wave.invites_by_mail else "nobody_new"
+    return redirect(url_for("coordinate.show_wave", slug=slug, wave_id=wave.id, done=done), 303)
+
+
+def sends_mail() -> bool:
+    """Return whether this deployment has a mail server."""
+    return current_app.config["SMTP"] is not None
+
+
 def replace_link(slug: str, wave_id: str, invitation_id: str) -> Response:
     """Give one person a new link; the old one stops working, and what they saved stays."""
     wave = load_wave(slug, wave_id)
     invitation = db().get(Invitation, check_key(invitation_id))
     if invitation is None or invitation.wave_id != wave.id:
         abort(404)
-    issued = invitations.reissue_invitation(db(), invitation, now=now(), actor=current_user())
+    issued = invitations.reissue_invitation(
+        db(), invitation, now=now(), actor=current_user(), make_token=make_token
+    )
     page = render_template(
         "coordinate/link.html",
         program=wave.cohort.program,

@@ -1,15 +1,15 @@
 """Ending a pair and matching people anew, by name and without a reason."""
 
-from flask import redirect, render_template, url_for
+from flask import abort, redirect, render_template, url_for
 from werkzeug.wrappers import Response
 
 from instruments.model import Role
-from surveys import rematching
+from surveys import bounces, rematching
 from surveys.errors import ProgramError, RematchError, ReportingLineError, SurveyError
-from surveys.models import ReportingLine
+from surveys.models import Contact, ReportingLine
 from webapp.access import current_user
 from webapp.coordinate.finding import check_key, load_cohort
-from webapp.coordinate.forms import EndForm, MatchForm, make_choices, put_error
+from webapp.coordinate.forms import AddressForm, EndForm, MatchForm, make_choices, put_error
 from webapp.coordinate.words import LINES
 from webapp.database import db, discard_changes, now
 from webapp.i18n import gettext as _
@@ -70,6 +70,33 @@ def match_anew(slug: str, cohort_id: str) -> str | Response | tuple[str, int]:
         else:
             return _to_cohort(slug, cohort_id, "pair_matched")
     page = render_template("coordinate/pair_new.html", program=cohort.program, cohort=cohort, form=form)
+    return (page, 400) if form.errors else page
+
+
+def correct_address(slug: str, cohort_id: str, participant_id: str) -> str | Response | tuple[str, int]:
+    """Put right an address from which an invitation came back; others are not changed here, so that nobody's mail is led astray."""
+    cohort, form = load_cohort(slug, cohort_id), AddressForm()
+    contact = db().get(Contact, check_key(participant_id))
+    if contact is None or not contact.bounced or contact.participant.program_id != cohort.program_id:
+        abort(404)
+    if form.validate_on_submit():
+        try:
+            bounces.correct_address(
+                db(),
+                cohort.program,
+                contact.email,
+                form.email.data,
+                now=now(),
+                actor=current_user(),
+            )
+        except ProgramError as error:
+            discard_changes()
+            put_error(form, "email", error)
+        else:
+            return _to_cohort(slug, cohort_id, "address")
+    page = render_template(
+        "coordinate/address.html", program=cohort.program, cohort=cohort, contact=contact, form=form
+    )
     return (page, 400) if form.errors else page
 
 

@@ -7,7 +7,7 @@ from werkzeug.wrappers import Response
 
 from instruments.catalog import get_instrument, latest_version
 from instruments.model import Instrument, Role, WaveKind
-from surveys import release_refusals
+from surveys import outbox, release_refusals
 from surveys import waves as use_cases
 from surveys.errors import WaveError
 from surveys.models import Cohort, Program, Wave
@@ -17,7 +17,7 @@ from webapp.coordinate.cohorts import find_frozen, read_done
 from webapp.coordinate.figures import describe_rate
 from webapp.coordinate.finding import load_cohort, load_wave
 from webapp.coordinate.forms import WaveForm, make_choices, put_error, zone_of_forms
-from webapp.coordinate.links import count_links
+from webapp.coordinate.links import count_links, sends_mail
 from webapp.coordinate.refusals import read_agreed, show_refusal
 from webapp.coordinate.themes import asks_for_words
 from webapp.coordinate.words import KINDS, ROLES, STATES
@@ -49,6 +49,7 @@ def schedule_wave(slug: str, cohort_id: str) -> str | Response | tuple[str, int]
         free=free,
         kinds=KINDS,
         zone=str(zone_of_forms()),
+        sends_mail=sends_mail(),
     )
     return (page, 400) if form.errors else page
 
@@ -72,6 +73,9 @@ def show_wave(slug: str, wave_id: str) -> str:
         smallest=use_cases.SMALLEST_RATED_ROLE,
         n_links=count_links(db(), wave),
         papers=_list_papers(wave),
+        sends_mail=sends_mail(),
+        progress=outbox.mail_progress(db(), wave).value,
+        bounced=outbox.bounced_names(db(), wave),
         asks_for_words=asks_for_words(wave),
         done=read_done(),
         roles=ROLES,
@@ -134,7 +138,7 @@ def _read_rates(wave: Wave, state: use_cases.WaveState) -> list[tuple[Role, int 
 def _plan(cohort: Cohort, form: WaveForm, instrument: Instrument) -> Wave | None:
     """Plan the wave as typed; a refusal goes beside its field."""
     try:
-        return use_cases.schedule_wave(
+        wave = use_cases.schedule_wave(
             db(),
             cohort,
             WaveKind(form.kind.data),
@@ -148,6 +152,9 @@ def _plan(cohort: Cohort, form: WaveForm, instrument: Instrument) -> Wave | None
         discard_changes()
         put_error(form, FIELD_OF_ERROR.get(error.code, "kind"), error)
         return None
+    if form.by_mail.data and sends_mail():
+        outbox.plan_mailing(db(), wave)
+    return wave
 
 
 def _choose_instrument(program: Program) -> Instrument:

@@ -121,6 +121,8 @@ DONE: Mapping[str, str] = {
     "held": N_("Noted: the talk was held."),
     "pair_ended": N_("The pair has ended. Both can be matched anew."),
     "pair_matched": N_("The pair is matched. Issue its links in the waves that are still to come."),
+    "address": N_("The address is corrected. On the wave's page the person can be invited again."),
+    "mailing": N_("The invitations are on their way, or leave when the wave opens."),
     "nobody_new": N_(
         "Everybody who can be asked has a link already. To replace a lost link, use the list of people."
     ),

@@ -17,6 +17,7 @@ ACTIONS: Mapping[str, str] = {
     AuditAction.REPORTING_LINE_ALLOWED: N_("A pair was allowed in which one reports to the other."),
     AuditAction.PAIR_ENDED: N_("A pair was ended."),
     AuditAction.PAIR_MATCHED: N_("People were matched anew."),
+    AuditAction.ADDRESS_CORRECTED: N_("A participant's address was corrected."),
     AuditAction.CONTACT_FORGOTTEN: N_("A participant's name and address were deleted at their request."),
     AuditAction.MESSAGE_MOVED: N_("A message to the coordinator was taken up or done with."),
     AuditAction.TALKS_DRAWN: N_("The talks to hold after the trial period were drawn up."),
