@@ -30,6 +30,7 @@ from webapp.glass import break_glass
 from webapp.keys import complete_settings
 from webapp.oversight import audit, receipt, retention
 from webapp.pack_commands import forget_person, pack, privacy
+from webapp.translate_commands import translate
 
 if TYPE_CHECKING:
     from surveys.models.access import User
@@ -632,7 +633,10 @@ def export(settings: Settings, slug: str, target: Path, purpose: str) -> None:
 
 @main.group()
 def instrument() -> None:
-    """List, check and compare questionnaires."""
+    """List, check, compare and translate questionnaires."""
+
+
+instrument.add_command(translate)
 
 
 @instrument.command("list")
