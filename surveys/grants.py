@@ -64,6 +64,7 @@ GRANTS: Mapping[str, Grants] = {
     },
     # Whoever writes a theme holds the wave, so that nobody publishes meanwhile.
     "wave": _give(READ, RELEASES, *STAFF) | _give(LOCK, PARTICIPANT, MODERATOR) | {COORDINATOR: KEEP},
+    "draft_acknowledgement": {COORDINATOR: ADD},
     "invitation": {
         PARTICIPANT: "SELECT, UPDATE (revoked_at)",
         COORDINATOR: KEEP,

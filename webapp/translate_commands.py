@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from webapp.command_session import open_session, read_clock
 from webapp.config import LOCALES, SOURCE_LOCALE, TRANSLATIONS_FOLDER, Settings
 
 VERSION = click.option("--version", help="The version; default: the newest at hand.")
@@ -150,6 +151,51 @@ def merge_file(
             "Merge again with --state, --reviewer and --method."
         )
     _show_table(f"{identifier} {folder.name}", _instrument_rows(folder, locale))
+
+
+@click.command("offer-draft")
+@click.argument("slug")
+@click.argument("locale")
+@click.option("--instrument", "name", help="ID@VERSION; default: the programme's.")
+@click.pass_obj
+def offer_draft(settings: Settings, slug: str, locale: str, name: str | None) -> None:
+    """Acknowledge for a programme that a translation is a draft, and offer it in its waves that are not closed.
+
+    \b
+    Answers in a draft may mean something else than answers in other languages; they must not be compared or pooled.
+
+    Example:
+      viceversa program offer-draft spring de
+    """
+    from instruments.catalog import get_instrument, latest_version
+    from surveys import languages, programs
+    from surveys.errors import LanguageError
+
+    folders = settings.instrument_folders
+    with open_session(settings) as session:
+        program = programs.find_program(session, slug)
+        identifier, _, version = (
+            name or f"{program.instrument_id or 'core-battery'}@{program.instrument_version or ''}"
+        ).partition("@")
+        instrument = get_instrument(
+            identifier, version or latest_version(identifier, folders=folders), folders=folders
+        )
+        info = instrument.locales.get(locale)
+        if info is None:
+            raise LanguageError("unknown", locale=locale[:16])
+        languages.acknowledge_draft(
+            session, program, instrument, locale, digest=info.digest, now=read_clock()
+        )
+    click.echo(
+        f"{locale} of {identifier} {instrument.version} is offered in {slug}: {info.origin}, {info.review_status}."
+    )
+
+
+def readable_locales() -> list[str]:
+    """The languages in which the pages around a questionnaire are complete."""
+    from webapp.i18n import read_catalogue
+
+    return [locale for locale in LOCALES if read_catalogue(TRANSLATIONS_FOLDER, locale).complete]
 
 
 def _instrument_rows(folder: Path, locale: str | None) -> Iterator[tuple[str, ...]]:

@@ -141,6 +141,14 @@ def hold_talk(desk: Desk) -> tuple[str, dict]:
     return f"talks/{talk}/held", {}
 
 
+def acknowledge_draft(desk: Desk) -> tuple[str, dict]:
+    """A planned wave in a programme that never asked in a draft before."""
+    info = get_instrument("core-battery", "0.1.0").locales["de"]
+    return "languages/acknowledge", {
+        "instrument": "core-battery", "version": "0.1.0", "locale": "de", "digest": info.digest
+    }  # fmt: skip
+
+
 WAYS: Mapping[str, Callable[[Desk], tuple[str, dict]]] = {
     "coordinate.create_cohort": create_cohort,
     "coordinate.import_roster": import_roster,
@@ -155,6 +163,7 @@ WAYS: Mapping[str, Callable[[Desk], tuple[str, dict]]] = {
     "coordinate.end_pair": end_pair,
     "coordinate.match_anew": match_anew,
     "coordinate.move_message": move_message,
+    "coordinate.acknowledge_draft": acknowledge_draft,
     "coordinate.draw_talks": draw_talks,
     "coordinate.hold_talk": hold_talk,
     "research.download_package": download_package,

@@ -14,6 +14,7 @@ from instruments.model import Form, FormPage, Instrument, WaveKind, shuffled_ite
 from surveys import (
     extensions,
     invitations,
+    languages,
     messages,
     responses,
     retention,
@@ -230,13 +231,16 @@ class Visit:
         return extensions.agreed_on(db(), self.invitation.pair_id)
 
     @property
-    def machine_drafted(self) -> bool:
-        """Whether the words on the page, the interface's or the questionnaire's, still wait for a person's review."""
-        states = (
-            self.instrument.locales[self.locale].review_status,
-            i18n.get_catalogue(self.locale).review_status,
-        )
-        return "not reviewed" in states
+    def draft(self) -> str:
+        """What kind of draft the words on the page are: "machine", "unreviewed", "unapproved", or "" for none.
+
+        The questionnaire's count until they are approved, the interface's until they are reviewed.
+        """
+        asked, around = self.instrument.locales[self.locale], i18n.get_catalogue(self.locale)
+        waiting = [one.origin for one in (asked, around) if one.review_status == "not reviewed"]
+        if waiting:
+            return "machine" if "machine" in waiting else "unreviewed"
+        return "unapproved" if asked.is_draft else ""
 
     @property
     def floor(self) -> int:
@@ -290,7 +294,9 @@ def open_visit(token: str, *, with_answers: bool = True) -> Visit:
     wave = invitation.wave
     program = wave.cohort.program
     instrument = waves.instrument_of(wave, folders=instrument_folders())
-    locales = tuple(locale for locale in i18n.interface_locales() if locale in instrument.locales)
+    offered = languages.offered_locales(wave, instrument)
+    # A wave is planned only with a language in which its pages can be shown whole.
+    locales = tuple(locale for locale in i18n.interface_locales() if locale in offered)
     saved = None
     if with_answers:
         saved = responses.load_response(session, invitation, pseudonyms(), may_read=holder.is_held)
