@@ -35,9 +35,9 @@ _STATE = re.compile(
     r"Review: (?P<state>reviewed|approved); method: (?P<method>[a-z-]+); by: (?P<reviewer>[^;]+); "
     r"on: (?P<day>\d{4}-\d{2}-\d{2}); of: (?P<of>[0-9a-f]{12})"
 )
-# A state ends with its digest; wrapped at the usual width, the longest one fills this many further lines.
+# A state ends with its digest; wrapped even in a narrow window, it fills no more than this many further lines.
 _ENDING = re.compile(r"(?:^|of: )[0-9a-f]{12}$")
-_MOST_LINES = 5
+_MOST_LINES = 12
 
 
 @dataclass(frozen=True)

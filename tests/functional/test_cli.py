@@ -96,6 +96,8 @@ def test_from_an_empty_database_to_a_data_package(
         "Nothing was written" in run("roster", "import", "spring", "Finance", str(cohort), "--check").output
     )
     assert "6 new pairs, 12 new people" in run("roster", "import", "spring", "Finance", str(cohort)).output
+    for locale in ("de", "ur"):
+        run("program", "offer-draft", "spring", locale)
     links = tmp_path / "links.csv"
     run("wave", "open", "spring", "Finance", "TC", "--links", str(links))
     rows = list(csv.DictReader(io.StringIO(links.read_text(encoding="utf-8"))))

@@ -14,6 +14,7 @@ from instruments.catalog import get_instrument
 from surveys import invitations, messages, programs, trial, waves
 from surveys.audit import AuditAction
 from surveys.models import AuditEvent, Cohort, Invitation, Message, Pair, Program, Talk, User, Wave, new_key
+from tests.webapp.conftest import TOY_FOLDERS
 from webapp.account.views import LIMIT_BOTH
 
 ROOMS = ("coordinate", "research")
@@ -142,10 +143,10 @@ def hold_talk(desk: Desk) -> tuple[str, dict]:
 
 
 def acknowledge_draft(desk: Desk) -> tuple[str, dict]:
-    """A planned wave in a programme that never asked in a draft before."""
-    info = get_instrument("core-battery", "0.1.0").locales["de"]
+    """A draft of the questionnaire with which the programme asks."""
+    info = get_instrument("toy", "0.1.0", folders=TOY_FOLDERS).locales["de"]
     return "languages/acknowledge", {
-        "instrument": "core-battery", "version": "0.1.0", "locale": "de", "digest": info.digest
+        "instrument": "toy", "version": "0.1.0", "locale": "de", "digest": info.digest
     }  # fmt: skip
 
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from flask import redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from instruments.catalog import get_instrument
 from instruments.errors import InstrumentError
 from instruments.model import Instrument
 from surveys import languages, programs, waves
+from surveys.errors import LanguageError
 from surveys.languages import Standing
 from surveys.models import Program, User
 from webapp.access import current_user
@@ -57,9 +57,10 @@ def acknowledge_draft(slug: str) -> Response:
     """Offer a draft, after the page has said what that means."""
     program = load_program(slug)
     sent: Mapping[str, str] = request.form
-    instrument = get_instrument(
-        sent.get("instrument", ""), sent.get("version", ""), folders=instrument_folders()
-    )
+    asked = (sent.get("instrument", ""), sent.get("version", ""))
+    instrument = next((one for one in _instruments_of(program) if (one.id, one.version) == asked), None)
+    if instrument is None:
+        raise LanguageError("unknown", locale=sent.get("locale", "")[:16])
     languages.acknowledge_draft(
         db(),
         program,

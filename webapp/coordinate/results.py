@@ -107,7 +107,9 @@ def compare_cohorts(slug: str) -> str:
     form.scale.choices = make_choices([(scale.id, menu.title(scale)) for scale in menu.scales])
     form.role.choices = make_choices([(role.value, _(ROLES[role])) for role in menu.roles])
     form.wave.choices = make_choices([(kind.value, _(KINDS[kind].name)) for kind in menu.waves])
-    return render_template("coordinate/compare.html", program=program, comparison=shown, form=form, drafts=drafts)
+    return render_template(
+        "coordinate/compare.html", program=program, comparison=shown, form=form, drafts=drafts
+    )
 
 
 def draw_comparison(slug: str) -> Response:

@@ -6,6 +6,8 @@ Waves that were planned before keep every language that they had: nothing is wit
 import sqlalchemy as sa
 from alembic import op
 
+from surveys.database import UTCDateTime
+
 revision = "0012"
 down_revision = "0009"
 branch_labels = None
@@ -24,7 +26,7 @@ def upgrade() -> None:
         sa.Column("locale", sa.String(16), nullable=False),
         sa.Column("locale_digest", sa.String(64), nullable=False),
         sa.Column("acknowledged_by", KEY, nullable=True),
-        sa.Column("acknowledged_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("acknowledged_at", UTCDateTime(), nullable=False),
         sa.ForeignKeyConstraint(
             ["program_id"],
             ["program.id"],
