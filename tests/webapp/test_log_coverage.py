@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from instruments.catalog import get_instrument
@@ -143,11 +143,11 @@ def hold_talk(desk: Desk) -> tuple[str, dict]:
 
 
 def acknowledge_draft(desk: Desk) -> tuple[str, dict]:
-    """A draft of the questionnaire with which the programme asks."""
+    """A draft that waits, as in a programme whose waves offer the source only."""
     info = get_instrument("toy", "0.1.0", folders=TOY_FOLDERS).locales["de"]
-    return "languages/acknowledge", {
-        "instrument": "toy", "version": "0.1.0", "locale": "de", "digest": info.digest
-    }  # fmt: skip
+    with desk.write() as session:
+        session.execute(update(Wave).values(locales=["en"]))
+    return "languages", {"draft": f"de:{info.digest}", "agreed": "y"}
 
 
 WAYS: Mapping[str, Callable[[Desk], tuple[str, dict]]] = {
@@ -164,7 +164,7 @@ WAYS: Mapping[str, Callable[[Desk], tuple[str, dict]]] = {
     "coordinate.end_pair": end_pair,
     "coordinate.match_anew": match_anew,
     "coordinate.move_message": move_message,
-    "coordinate.acknowledge_draft": acknowledge_draft,
+    "coordinate.list_languages": acknowledge_draft,
     "coordinate.draw_talks": draw_talks,
     "coordinate.hold_talk": hold_talk,
     "research.download_package": download_package,

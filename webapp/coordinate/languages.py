@@ -1,24 +1,24 @@
 """The languages of a programme: how far each translation is, and the owner's word that a draft may be offered."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
-from flask import redirect, render_template, request, url_for
+from flask import redirect, render_template, url_for
 from werkzeug.wrappers import Response
 
 from instruments.errors import InstrumentError
 from instruments.model import Instrument
 from surveys import languages, programs, waves
-from surveys.errors import LanguageError
 from surveys.languages import Standing
 from surveys.models import Program, User
 from webapp.access import current_user
 from webapp.coordinate.cohorts import read_done
 from webapp.coordinate.figures import choose_locale_of
 from webapp.coordinate.finding import load_program
+from webapp.coordinate.forms import DraftForm, make_choices
 from webapp.coordinate.waves import choose_instrument
 from webapp.database import db, instrument_folders, now
-from webapp.i18n import InterfaceCatalogue, get_catalogue
+from webapp.i18n import InterfaceCatalogue, get_catalogue, locale_name
+from webapp.i18n import gettext as _
 from webapp.words import ORIGINS, REVIEWS
 
 
@@ -30,6 +30,11 @@ class LanguageLine:
     interface: InterfaceCatalogue
     by: str | None
 
+    @property
+    def waits(self) -> bool:
+        """Whether only the owner's word is missing."""
+        return self.interface.complete and not self.standing.is_offered
+
 
 @dataclass(frozen=True)
 class LanguageTable:
@@ -40,37 +45,44 @@ class LanguageTable:
     lines: tuple[LanguageLine, ...]
 
 
-def list_languages(slug: str) -> str:
-    """Show the languages of the questionnaires that the programme asks with, or will."""
-    program = load_program(slug)
-    return render_template(
+def list_languages(slug: str) -> str | Response | tuple[str, int]:
+    """Show the languages of the questionnaires that the programme asks with, or will, and take the owner's word for a draft."""
+    program, form = load_program(slug), DraftForm()
+    tables = [_line_up(program, instrument) for instrument in _instruments_of(program)]
+    waiting = {
+        f"{line.standing.info.locale}:{line.standing.info.digest}": (table, line.standing.info)
+        for table in tables
+        for line in table.lines
+        if line.waits
+    }
+    labels = [
+        (value, f"{locale_name(info.locale)} · {table.title} {table.instrument.version}")
+        for value, (table, info) in waiting.items()
+    ]
+    form.draft.choices = make_choices([("", _("Please choose")), *labels])
+    if form.validate_on_submit():
+        table, info = waiting[form.draft.data]
+        languages.acknowledge_draft(
+            db(),
+            program,
+            table.instrument,
+            info.locale,
+            digest=info.digest,
+            now=now(),
+            actor=current_user(),
+        )
+        return redirect(url_for("coordinate.list_languages", slug=program.slug, done="acknowledged"), 303)
+    page = render_template(
         "coordinate/languages.html",
         program=program,
-        tables=[_line_up(program, instrument) for instrument in _instruments_of(program)],
+        tables=tables,
+        form=form,
+        waiting=waiting,
         origins=ORIGINS,
         reviews=REVIEWS,
         done=read_done(),
     )
-
-
-def acknowledge_draft(slug: str) -> Response:
-    """Offer a draft, after the page has said what that means."""
-    program = load_program(slug)
-    sent: Mapping[str, str] = request.form
-    asked = (sent.get("instrument", ""), sent.get("version", ""))
-    instrument = next((one for one in _instruments_of(program) if (one.id, one.version) == asked), None)
-    if instrument is None:
-        raise LanguageError("unknown", locale=sent.get("locale", "")[:16])
-    languages.acknowledge_draft(
-        db(),
-        program,
-        instrument,
-        sent.get("locale", ""),
-        digest=sent.get("digest", ""),
-        now=now(),
-        actor=current_user(),
-    )
-    return redirect(url_for("coordinate.list_languages", slug=program.slug, done="acknowledged"), 303)
+    return (page, 400) if form.errors else page
 
 
 def _line_up(program: Program, instrument: Instrument) -> LanguageTable:
