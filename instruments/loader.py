@@ -12,6 +12,7 @@ from instruments.locales import Translation, read_translations
 from instruments.messages import collect_texts
 from instruments.model import Instrument
 from instruments.parts import Digests, FrozenMap, LocaleInfo, Pool
+from instruments.review import APPROVED, REVIEWED
 from instruments.rules import check_rules
 from instruments.shape import Draft, read_draft
 
@@ -105,7 +106,16 @@ def _locale_infos(draft: Draft, translations: list[Translation], digests: Digest
     return [
         LocaleInfo(draft.source_locale, "source", "source", "", digests.source),
         *(
-            LocaleInfo(t.locale, t.origin, t.review_status, t.reviewer, digests.locales[t.locale])
+            LocaleInfo(
+                t.locale,
+                t.origin,
+                t.review_status,
+                t.reviewer,
+                digests.locales[t.locale],
+                n_texts=len(t.texts),
+                n_reviewed=t.review.counts[REVIEWED],
+                n_approved=t.review.counts[APPROVED],
+            )
             for t in translations
         ),
     ]

@@ -11,6 +11,7 @@ from instruments.messages import SourceText, collect_texts
 from instruments.parts import Origin, ReviewStatus
 from instruments.po import PoEntry, PoFile, PoSyntaxError, read_po_file
 from instruments.references import Finding, declared_ids, tables
+from instruments.review import ReviewSummary, lower_status, summarize
 from instruments.rules import is_locale
 from instruments.shape import Draft
 from instruments.wording import count_placeholders, text_faults
@@ -21,13 +22,17 @@ REVIEW_STATUSES = ("not reviewed", "reviewed", "approved")
 
 @dataclass(frozen=True)
 class Translation:
-    """One language of a definition, text by context, and what its header says of it."""
+    """One language of a definition, text by context, where it comes from and how far its review is.
+
+    The status is the lowest of its texts: a header that claims more than they bear is not believed.
+    """
 
     locale: str
     origin: Origin
     review_status: ReviewStatus
     reviewer: str
     texts: Mapping[str, str]
+    review: ReviewSummary
 
 
 def read_translations(folder: Path, draft: Draft) -> tuple[list[Translation], list[DefinitionProblem]]:
@@ -54,13 +59,15 @@ def read_translations(folder: Path, draft: Draft) -> tuple[list[Translation], li
             DefinitionProblem(code, str(path), where, message, remedy)
             for code, where, message, remedy in findings
         )
+        review = summarize(po.entries)
         translations.append(
             Translation(
                 locale=path.stem,
                 origin=cast("Origin", po.header_value("X-Translation-Origin")),
-                review_status=cast("ReviewStatus", po.header_value("X-Review-Status")),
-                reviewer=po.header_value("X-Reviewer"),
+                review_status=lower_status(po.header_value("X-Review-Status"), review.status),
+                reviewer=", ".join(review.reviewers),
                 texts={entry.context: entry.msgstr for entry in po.entries},
+                review=review,
             )
         )
     return translations, problems

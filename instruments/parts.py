@@ -199,6 +199,15 @@ class LocaleInfo:
     review_status: ReviewStatus
     reviewer: str
     digest: str
+    # How many texts there are, and how many of them a person has reviewed, and approved.
+    n_texts: int = 0
+    n_reviewed: int = 0
+    n_approved: int = 0
+
+    @property
+    def is_draft(self) -> bool:
+        """Whether these are words of a translation that nobody has approved yet."""
+        return self.review_status not in {"source", "approved"}
 
 
 @dataclass(frozen=True)

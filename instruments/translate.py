@@ -10,6 +10,7 @@ from instruments.loader import load_source
 from instruments.messages import collect_texts
 from instruments.model import Instrument
 from instruments.po import PoEntry, PoFile, PoSyntaxError, format_po, read_po_file
+from instruments.review import ReviewSummary, comments_with, other_comments, review_of, summarize
 
 _CONTEXT = re.compile(r"(?P<subject>.+)#(?P<revision>\d+)/(?P<slot>.+)")
 _FORMER = "Former translation"
@@ -38,8 +39,17 @@ class LocaleCoverage:
     n_fuzzy: int
     n_surplus: int
     origin: str
-    review_status: str
-    reviewer: str
+    review: ReviewSummary
+
+    @property
+    def review_status(self) -> str:
+        """The lowest state of its texts, as a header names it."""
+        return self.review.status
+
+    @property
+    def reviewer(self) -> str:
+        """Who has looked at them."""
+        return ", ".join(self.review.reviewers)
 
     @property
     def complete(self) -> bool:
@@ -97,9 +107,10 @@ def merge_translations(template: PoFile, old: PoFile, locale: str) -> Merge:
 
 def _merge_entry(wanted: PoEntry, old: PoEntry | None, former: Mapping[str, PoEntry]) -> tuple[str, PoEntry]:
     """What becomes of one text: kept, reworded (the old translation noted) or added."""
-    comments = () if old is None else tuple(c for c in old.user_comments if not c.startswith(_FORMER))
+    comments = () if old is None else tuple(c for c in other_comments(old) if not c.startswith(_FORMER))
     if old is not None and old.msgid == wanted.msgid and old.msgstr and not old.fuzzy:
-        return "kept", replace(wanted, msgstr=old.msgstr, user_comments=comments)
+        kept = replace(wanted, msgstr=old.msgstr, user_comments=comments)
+        return "kept", replace(kept, user_comments=comments_with(kept, review_of(old)))
     noted = () if old is None else tuple(c for c in old.user_comments if c.startswith(_FORMER))
     if old is not None and old.msgstr:
         noted = (_note_former(old),)
@@ -171,8 +182,20 @@ def merge_folder(folder: Path, locales: list[str]) -> dict[str, Merge]:
         for locale, path in files.items()
     }
     for locale, merge in merges.items():
-        files[locale].write_text(format_po(merge.po), encoding="utf-8")
+        replace_file(files[locale], format_po(merge.po))
     return merges
+
+
+def replace_file(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    scratch = path.with_name(f".{path.name}.new")
+    try:
+        scratch.write_text(text, encoding="utf-8")
+        if path.exists():
+            scratch.chmod(path.stat().st_mode & 0o777)
+        scratch.replace(path)
+    finally:
+        scratch.unlink(missing_ok=True)
 
 
 def coverage(folder: Path) -> list[LocaleCoverage]:
@@ -194,8 +217,12 @@ def _cover(locale: str, po: PoFile, sources: Mapping[str, str]) -> LocaleCoverag
         n_fuzzy=states.count("fuzzy"),
         n_surplus=sum(entry.context not in sources for entry in po.entries),
         origin=po.header_value("X-Translation-Origin"),
-        review_status=po.header_value("X-Review-Status"),
-        reviewer=po.header_value("X-Reviewer"),
+        review=summarize(
+            [
+                entries.get(context) if state == "translated" else None
+                for context, state in zip(sources, states, strict=True)
+            ]
+        ),
     )
 
 

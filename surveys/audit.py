@@ -39,6 +39,7 @@ class AuditAction(StrEnum):
     PROGRAM_CREATED = "program.created"
     FLOOR_RAISED = "program.floor_raised"
     CONTACT_NAMED = "program.contact_named"
+    DRAFT_ACKNOWLEDGED = "locale.draft_acknowledged"
     COHORT_ADDED = "cohort.added"
     ROSTER_IMPORTED = "roster.imported"
     REPORTING_LINE_ALLOWED = "pair.reporting_line_allowed"

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from instruments.answers import AnswerValue
 from instruments.model import Form, Instrument, Item, Missing, Role, WaveKind
-from surveys import demo_addressed, demo_comments, invitations, programs, responses, waves
+from surveys import demo_addressed, demo_comments, invitations, languages, programs, responses, waves
 from surveys.models.program import Cohort, Pair, Participant, Program, Wave
 from surveys.pseudonyms import Pseudonyms
 
@@ -134,6 +134,10 @@ def seed_demo(
         instrument=instrument,
         now=now,
     )
+    # The demo shows every language; a programme for real people would ask somebody who reads them first.
+    languages.acknowledge_drafts(
+        session, program, instrument, now=now - dt.timedelta(weeks=cohorts[0].weeks_ago)
+    )
     tokens: dict[tuple[Role, str], str] = {}
     scheduled: list[tuple[Wave, CohortPlan, Occasion]] = []
     people: dict[str, Simulated] = {}
@@ -154,6 +158,7 @@ def seed_demo(
                 instrument,
                 opens_at=opens,
                 closes_at=opens + FIELDWORK,
+                locales=list(instrument.locales),
                 now=opens,
             )
             scheduled.append((wave, plan, occasion))
@@ -320,6 +325,7 @@ def _finish_cohort(
             instrument,
             opens_at=opens,
             closes_at=opens + demo_comments.FIELDWORK,
+            locales=list(instrument.locales),
             now=opens,
         )
         occasion = Occasion(kind, response_rate, after_days)

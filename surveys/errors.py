@@ -140,6 +140,25 @@ class WaveError(CodedError):
     }
 
 
+class LanguageError(CodedError):
+    """A language that cannot be offered like this."""
+
+    sentences: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "unknown": (
+            N_("The questionnaire has no translation %(locale)s."),
+            N_("Choose one that the page lists."),
+        ),
+        "changed": (
+            N_("The translation has changed since this page was shown."),
+            N_("Look at the page again."),
+        ),
+        "none": (
+            N_("There is no language yet in which this wave could be answered."),
+            N_("Acknowledge a draft on the page “Languages” of the programme first."),
+        ),
+    }
+
+
 class AnswerError(SurveyError):
     """Some answers of a page cannot be kept as they are; the others are kept."""
 

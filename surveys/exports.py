@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session
 
 from instruments.codebook import COLUMNS, codebook_rows
 from instruments.model import Instrument, Role, WaveKind
+from instruments.parts import LocaleInfo
 from surveys.audit import AuditAction, record_event
 from surveys.database import as_utc
 from surveys.datasets import (
@@ -33,6 +34,7 @@ from surveys.datasets import (
     pulse_rows,
     rated_items,
 )
+from surveys.languages import offered_drafts, offered_locales
 from surveys.models import DataPackage, Invitation, Participant, Program, User, Wave
 from surveys.packages import (
     OPEN_LICENCES,
@@ -333,6 +335,21 @@ def _codebook_lines(data: _Data) -> Iterator[Sequence[object]]:
             if line not in seen:
                 seen.add(line)
                 yield line
+        for locale in sorted({name for wave in group.waves for name in offered_locales(wave, instrument)}):
+            line = (instrument.id, instrument.version, *_language_cells(instrument.locales[locale]))
+            if line not in seen:
+                seen.add(line)
+                yield line
+
+
+def _language_cells(info: LocaleInfo) -> Iterator[str]:
+    """The line of a language in the codebook: its code, and in `provenance` whose words they are and how far their review is."""
+    cells = {
+        "variable": info.locale,
+        "kind": "language",
+        "provenance": info.origin if info.origin == "source" else f"{info.origin}, {info.review_status}",
+    }
+    return (cells.get(column, "") for column in COLUMNS)
 
 
 def _place(line: Sequence[Any]) -> tuple[object, ...]:
@@ -355,7 +372,11 @@ def _number(value: float) -> str:
 def _describe_instruments(data: _Data) -> Iterator[dict[str, Any]]:
     """Versions, digests, and for each language its review status and whether ten people or more answered in it."""
     answered: dict[Instrument, dict[str, set[str]]] = {}
+    offered: dict[Instrument, set[str]] = {}
     for group in data.all_groups:
+        offered.setdefault(group.instrument, set()).update(
+            *(offered_locales(wave, group.instrument) for wave in group.waves)
+        )
         people = answered.setdefault(group.instrument, {})
         for respondent, locale in zip(group.frame["respondent"], group.frame["locale"], strict=True):
             people.setdefault(locale, set()).add(respondent)
@@ -373,6 +394,10 @@ def _describe_instruments(data: _Data) -> Iterator[dict[str, Any]]:
                     "locale": info.locale,
                     "origin": info.origin,
                     "review_status": info.review_status,
+                    "texts": info.n_texts,
+                    "texts_reviewed": info.n_reviewed,
+                    "texts_approved": info.n_approved,
+                    "offered": info.locale in offered[instrument],
                     "digest": info.digest,
                     "answered_by_ten_or_more": len(people.get(info.locale, ())) >= SMALLEST_GROUP,
                 }
@@ -445,9 +470,25 @@ def _notes(data: _Data) -> tuple[str, ...]:
             0,
             "The questionnaire is a development version without norms: its scores have no norms to be compared with.",
         )
+    if drafts := _draft_languages(data):
+        notes.append(
+            f"Offered as drafts, whose words nobody had approved when this was written: {', '.join(drafts)}. Scores of people who "
+            "answered in different languages are not comparable. Who answered in which language is not in the package."
+        )
     if any(not group.instrument.license.startswith(OPEN_LICENCES) for group in data.all_groups):
         notes.append("The wording of a questionnaire that may not be passed on is left out of the codebook.")
     return tuple(notes)
+
+
+def _draft_languages(data: _Data) -> list[str]:
+    """The languages that were offered as drafts, with their origin and how far they are, whoever has answered in them."""
+    drafts = {
+        f"{info.locale} ({group.instrument.id} {group.instrument.version}: {info.origin}, {info.review_status})"
+        for group in data.all_groups
+        for wave in group.waves
+        for info in offered_drafts(wave, group.instrument)
+    }
+    return sorted(drafts)
 
 
 def _checked_purpose(purpose: str) -> str:

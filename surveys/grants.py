@@ -73,6 +73,7 @@ GRANTS: Mapping[str, Grants] = {
     "wave": _give(READ, RELEASES, POSTMAN, *STAFF)
     | _give(LOCK, PARTICIPANT, MODERATOR)
     | {COORDINATOR: KEEP},
+    "draft_acknowledgement": {COORDINATOR: ADD},
     "invitation": {
         PARTICIPANT: "SELECT, UPDATE (revoked_at)",
         COORDINATOR: KEEP,

@@ -136,6 +136,11 @@ class ReleaseView:
     roles: Mapping[Role, RoleRelease]
     body: Mapping[str, Any]
 
+    @property
+    def drafts(self) -> tuple[str, ...]:
+        """The languages that were offered although nobody had approved their words, as things stood when this was frozen."""
+        return tuple(draft["locale"] for draft in self.body.get("drafts", ()))
+
     def scale(self, role: Role | str, scale_id: str) -> ScaleRelease | None:
         """One scale of one role, or None if this wave did not ask it."""
         of_role = self.roles.get(Role(role))
@@ -272,7 +277,12 @@ def cohorts_of(session: Session, program: Program) -> list[Cohort]:
 def as_text(view: ReleaseView) -> str:
     """A release as lines for a terminal, in English: everything it says and nothing more."""
     head = f"{view.wave.value} · {view.instrument_id} {view.instrument_version} · frozen on {view.frozen_on.isoformat()}"
-    lines = [head, f"Groups of fewer than {view.floor} are not shown.", ""]
+    lines = [head, f"Groups of fewer than {view.floor} are not shown."]
+    if view.drafts:
+        lines.append(
+            f"Offered as drafts that nobody had approved: {', '.join(view.drafts)}. Do not compare languages."
+        )
+    lines.append("")
     for role, content in view.roles.items():
         rate = "" if content.response_rate is None else f", {content.response_rate} % answered"
         if content.response_rate_bound is not None:

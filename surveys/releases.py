@@ -24,6 +24,7 @@ from instruments.model import Role, WaveKind
 from surveys.audit import AuditAction, record_event
 from surveys.datasets import WaveStillOpenError, item_frame
 from surveys.errors import PulseNotShownError, ReleaseAuditError
+from surveys.languages import offered_drafts
 from surveys.locks import lock_program
 from surveys.models import (
     Cohort,
@@ -309,6 +310,11 @@ def _write_body(
             "version": instrument.version,
             "digest": current.wave.instrument_digest,
         },
+        # Of the languages that were offered, not of those in which somebody answered: with few people these would name them.
+        "drafts": [
+            {"locale": info.locale, "origin": info.origin, "review_status": info.review_status}
+            for info in offered_drafts(current.wave, instrument)
+        ],
         "reference": {"version": reference.version, "provenance": reference.provenance},
         "roles": roles,
     }

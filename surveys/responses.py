@@ -20,6 +20,7 @@ from instruments.model import Form, FormPage, Instrument, Role, WaveKind
 from surveys.database import as_utc
 from surveys.errors import AnswerError, ResponseError, WaveNotOpenError
 from surveys.invitations import hold_invitation
+from surveys.languages import offered_locales
 from surveys.models import Answer, Comment, Invitation, Respondent, Response, ResponseState, Wave, new_key
 from surveys.pseudonyms import DraftKeys, Pseudonyms
 from surveys.statements import note_statement
@@ -245,7 +246,7 @@ def _open_desk(
     """Check that the person may write now, and hold their response, which is made if there is none."""
     wave = _check_open(session, invitation, now)
     instrument = instrument_of(wave, folders=folders)
-    if locale not in instrument.locales:
+    if locale not in offered_locales(wave, instrument):
         raise ResponseError("unknown_locale", locale=locale[:35])
     role = invitation.participant.role
     form = form_of(wave, role, instrument)

@@ -58,9 +58,13 @@ def schedule_wave(
     closes_at: datetime,
     now: datetime,
     picks: Mapping[str, Sequence[str]] | None = None,
+    locales: Sequence[str] | None = None,
     actor: User | None = None,
 ) -> Wave:
-    """Plan a wave and pin the questionnaire to it: id, version, digest and the items picked."""
+    """Plan a wave and pin the questionnaire to it: id, version, digest and the items picked.
+
+    `locales` are the languages in which it may be answered (`surveys.languages`); without them, all of the questionnaire's may.
+    """
     kind, opens_at, closes_at = WaveKind(kind), as_utc(opens_at), as_utc(closes_at)
     if (
         opens_at >= closes_at
@@ -87,6 +91,7 @@ def schedule_wave(
         instrument_version=instrument.version,
         instrument_digest=instrument.digests.whole,
         picks=chosen,
+        locales=None if locales is None else list(locales),
         opens_at=opens_at,
         closes_at=closes_at,
     )

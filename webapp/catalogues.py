@@ -145,6 +145,17 @@ def check_catalogues(root: Path = ROOT, folder: Path = TRANSLATIONS_FOLDER) -> l
     return problems
 
 
+def count_translated(folder: Path, locale: str) -> tuple[int, int]:
+    """Return how many messages the template has, and how many of them the locale translates."""
+    template = read_po(io.StringIO((folder / "messages.pot").read_text(encoding="utf-8")))
+    path = folder / locale / "LC_MESSAGES" / "messages.po"
+    if not path.is_file():
+        return len(template), 0
+    catalog = read_po(io.StringIO(path.read_text(encoding="utf-8")), locale=locale)
+    found = [_find_message(catalog, message) for message in template if message.id]
+    return len(template), sum(one is not None and not one.fuzzy and all(_strings(one)) for one in found)
+
+
 def main(arguments: Sequence[str]) -> int:
     """Run one of extract, update and check; return the exit status."""
     if list(arguments) not in (["extract"], ["update"], ["check"]):

@@ -30,6 +30,7 @@ from webapp.glass import break_glass
 from webapp.keys import complete_settings
 from webapp.oversight import audit, receipt, retention
 from webapp.pack_commands import forget_person, pack, privacy
+from webapp.translate_commands import offer_draft, readable_locales, translate
 from webapp.work_commands import mail, work
 
 if TYPE_CHECKING:
@@ -366,6 +367,7 @@ def program_contact(settings: Settings, slug: str, kind: str, name: str, reach: 
 
 
 program.add_command(forget_person)
+program.add_command(offer_draft)
 
 
 @main.group()
@@ -443,7 +445,7 @@ def wave_open(
     Example:
       viceversa wave open spring "Finance" T0 --days 10 --links links.csv
     """
-    from surveys import invitations, outbox, programs, waves
+    from surveys import invitations, languages, outbox, programs, waves
     from webapp.work_commands import link_maker
 
     now = _now()
@@ -454,15 +456,25 @@ def wave_open(
         if opened is None:
             identifier = f"{cohort.program.instrument_id}@{cohort.program.instrument_version}"
             closes_at = now + dt.timedelta(days=days)
+            instrument = _instrument(settings, identifier)
+            readable = readable_locales()
+            locales = languages.offered_next(session, cohort.program, instrument, readable=readable)
             opened = waves.schedule_wave(
                 session,
                 cohort,
                 kind,
-                _instrument(settings, identifier),
+                instrument,
                 opens_at=now,
                 closes_at=closes_at,
+                locales=locales,
                 now=now,
             )
+            if left := [name for name in instrument.locales if name not in locales]:
+                click.echo(
+                    f"Note: drafts that the programme has not acknowledged are not offered: {', '.join(left)}. See: "
+                    "viceversa program offer-draft --help",
+                    err=True,
+                )
         else:
             waves.open_wave(session, opened, now=now)
         writer = csv.writer(stream)
@@ -652,7 +664,10 @@ def export(settings: Settings, slug: str, target: Path, purpose: str) -> None:
 
 @main.group()
 def instrument() -> None:
-    """List, check and compare questionnaires."""
+    """List, check, compare and translate questionnaires."""
+
+
+instrument.add_command(translate)
 
 
 @instrument.command("list")

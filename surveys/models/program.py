@@ -65,6 +65,23 @@ class ProgramContact(Base):
     reach: Mapped[str] = mapped_column(String(500))
 
 
+class DraftAcknowledgement(Base):
+    """That a programme offers a translation nobody has approved, although its owner was told what that means.
+
+    The digest names the words; nobody is named where the demo or an operator did it.
+    """
+
+    __tablename__ = "draft_acknowledgement"
+
+    program_id: Mapped[Key] = mapped_column(ForeignKey("program.id", ondelete="CASCADE"), primary_key=True)
+    instrument_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    instrument_version: Mapped[str] = mapped_column(String(32), primary_key=True)
+    locale: Mapped[LocaleCode] = mapped_column(primary_key=True)
+    locale_digest: Mapped[Digest] = mapped_column(primary_key=True)
+    acknowledged_by: Mapped[Key | None] = mapped_column(ForeignKey("access_user.id", ondelete="RESTRICT"))
+    acknowledged_at: Mapped[datetime]
+
+
 class Cohort(Base):
     """Pairs of a programme that start together and are compared as a group."""
 
@@ -174,6 +191,8 @@ class Wave(Base):
     instrument_version: Mapped[str] = mapped_column(String(32))
     instrument_digest: Mapped[Digest]
     picks: Mapped[Picks]
+    # The languages in which it may be answered; empty for waves that were planned before drafts had to be acknowledged.
+    locales: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
     # Empty until the first invitation, which freezes it: from then on it is the number that people were promised.
     floor: Mapped[int | None]
     opens_at: Mapped[datetime]

@@ -18,6 +18,13 @@ WAVE_NAMES = {
     WaveKind.T4: "months later",
     WaveKind.PL: "pulse, after meetings",
 }
+ORIGINS = {"source": "source language", "machine": "a machine", "human": "people"}
+GROUNDS = {
+    "approved": "offered",
+    "acknowledged": "offered as a draft, acknowledged",
+    "before": "offered as a draft, since before this had to be acknowledged",
+    "waits": "not offered",
+}
 
 
 def council_document(facts: PackFacts) -> Document:
@@ -136,6 +143,18 @@ def _questions(questionnaire: Questionnaire) -> Iterator[Block]:
     yield Paragraph(
         f"Digest of all wordings: {instrument.digests.whole}. {{P}} stands for the partner's first name. Every question can also be answered "
         f"with “{instrument.missing_label('not_applicable', locale)}” or “{instrument.missing_label('prefer_not', locale)}”, or be skipped."
+    )
+    yield Heading("Languages", 3)
+    yield Paragraph(
+        "A translation is offered once it is approved, or once the programme has acknowledged that it is a draft. Answers given in a "
+        "draft are not compared with those in other languages."
+    )
+    yield table(
+        ("Language", "Translated by", "Review", "In this programme"),
+        (
+            (one.info.locale, ORIGINS[one.info.origin], one.info.review_status, GROUNDS[one.ground])
+            for one in questionnaire.languages
+        ),
     )
     yield Heading("Kinds of answers", 3)
     yield table(

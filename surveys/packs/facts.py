@@ -13,6 +13,7 @@ from instruments.catalog import get_instrument, latest_version
 from instruments.digests import digest as digest_of
 from instruments.model import Instrument, WaveKind
 from surveys.errors import PackError
+from surveys.languages import Standing, standings
 from surveys.models import Cohort, DataPackage, Membership, MembershipRole, Program, Wave
 from surveys.open_questions import written_items
 from surveys.privacy import PrivacyFacts, make_facts
@@ -48,6 +49,7 @@ class Questionnaire:
     instrument: Instrument
     picks: Mapping[str, Sequence[str]]
     kinds: tuple[WaveKind, ...]
+    languages: tuple[Standing, ...]
 
     def as_json(self) -> dict[str, Any]:
         """What decides every question that is asked: a digest covers their words."""
@@ -57,6 +59,7 @@ class Questionnaire:
             "digest": self.instrument.digests.whole,
             "picks": {pool: list(items) for pool, items in self.picks.items()},
             "waves": [kind.value for kind in self.kinds],
+            "languages": {one.info.locale: [one.info.review_status, one.ground] for one in self.languages},
         }
 
 
@@ -100,7 +103,7 @@ def pack_facts(
             .order_by(Cohort.starts_on, Cohort.name, Wave.opens_at)
         )
     )
-    questionnaires = _questionnaires(program, waves, folders)
+    questionnaires = _questionnaires(session, program, waves, folders)
     words = any(
         written_items(one.instrument, one.instrument.form(kind, role, one.picks))
         for one in questionnaires
@@ -119,7 +122,7 @@ def pack_facts(
 
 
 def _questionnaires(
-    program: Program, waves: Sequence[Wave], folders: Sequence[Path]
+    session: Session, program: Program, waves: Sequence[Wave], folders: Sequence[Path]
 ) -> tuple[Questionnaire, ...]:
     """What the waves ask, each questionnaire with its picks once; before there are waves, what the programme will ask."""
     found: dict[str, tuple[Instrument, Mapping[str, Sequence[str]], set[WaveKind]]] = {}
@@ -133,9 +136,15 @@ def _questionnaires(
             raise PackError("no_questionnaire", program=program.slug)
         version = program.instrument_version or latest_version(program.instrument_id, folders=folders)
         instrument = get_instrument(program.instrument_id, version, folders=folders)
-        return (Questionnaire(instrument, program.picks, instrument.waves),)
+        offered = tuple(standings(session, program, instrument))
+        return (Questionnaire(instrument, program.picks, instrument.waves, offered),)
     return tuple(
-        Questionnaire(instrument, picks, tuple(kind for kind in WaveKind if kind in kinds))
+        Questionnaire(
+            instrument,
+            picks,
+            tuple(kind for kind in WaveKind if kind in kinds),
+            tuple(standings(session, program, instrument)),
+        )
         for instrument, picks, kinds in found.values()
     )
 

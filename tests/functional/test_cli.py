@@ -98,6 +98,8 @@ def test_from_an_empty_database_to_a_data_package(
         "Nothing was written" in run("roster", "import", "spring", "Finance", str(cohort), "--check").output
     )
     assert "6 new pairs, 12 new people" in run("roster", "import", "spring", "Finance", str(cohort)).output
+    for locale in ("de", "ur"):
+        run("program", "offer-draft", "spring", locale)
     links = tmp_path / "links.csv"
     run("wave", "open", "spring", "Finance", "TC", "--links", str(links))
     rows = list(csv.DictReader(io.StringIO(links.read_text(encoding="utf-8"))))
@@ -273,6 +275,8 @@ def test_the_retention_clock_counts_first_and_deletes_then(
     run: Run, cohort: Path, database: str, tmp_path: Path
 ) -> None:
     run("roster", "import", "spring", "Finance", str(cohort))
+    for locale in ("de", "ur"):
+        run("program", "offer-draft", "spring", locale)
     links = tmp_path / "links.csv"
     run("wave", "open", "spring", "Finance", "T3b", "--links", str(links))
     answer_all(database, list(csv.DictReader(io.StringIO(links.read_text(encoding="utf-8")))))

@@ -19,6 +19,7 @@ from surveys import (
     contacts,
     exports,
     invitations,
+    languages,
     program_contacts,
     programs,
     releases,
@@ -140,6 +141,9 @@ WAYS: Mapping[AuditAction, Callable[[Stage], object]] = {
     AuditAction.FLOOR_RAISED: lambda s: programs.raise_floor(s.session, s.world.program, 9, now=s.now),
     AuditAction.CONTACT_NAMED: lambda s: program_contacts.set_program_contact(
         s.session, s.world.program, ContactKind.EXTERNAL, name="H", reach="1", now=s.now
+    ),
+    AuditAction.DRAFT_ACKNOWLEDGED: lambda s: languages.acknowledge_drafts(
+        s.session, s.world.program, s.world.instrument, now=s.now
     ),
     AuditAction.COHORT_ADDED: lambda s: programs.add_cohort(
         s.session, s.world.program, name="New", now=s.now

@@ -437,7 +437,7 @@ def test_every_table_is_dealt_with_or_named_as_kept() -> None:
         "program", "cohort", "pair", "participant", "invitation", "wave", "wave_release", "data_package",
         "access_user", "access_membership", "pseudonym_key", "audit_head", "retention_step",
         # Who was named to participants, what a moderator signed, themes as published, and what people were promised.
-        "program_contact", "access_pledge", "wave_themes", "privacy_statement",
+        "program_contact", "draft_acknowledgement", "access_pledge", "wave_themes", "privacy_statement",
     }  # fmt: skip
 
     assert dealt_with | kept == set(Base.metadata.tables)

@@ -19,9 +19,10 @@ from scoring.gates import minimum_for
 from tests.webapp.worlds import START
 from webapp.coordinate.waves import FIELDWORK
 from webapp.coordinate.words import KINDS
-from webapp.i18n import force_locale, format_date, format_datetime, format_share
+from webapp.i18n import force_locale, format_date, format_datetime, format_number, format_share
 from webapp.i18n import gettext as _
 
+ROOT = Path(__file__).parents[2]
 # The smallest group of which anything is counted, whatever a programme says.
 FLOOR = 5
 DAY = timedelta(days=1)
@@ -55,7 +56,16 @@ def read_facts(path: Path, locale: str) -> Facts:
         connection.row_factory = sqlite3.Row
         desk = Desk(connection, locale)
         here: dict[Place, set[str]] = defaultdict(set)
-        kinds = (desk.calendar, desk.pairs, desk.meetings, desk.letters, desk.counts, desk.themes, desk.forms)
+        kinds = (
+            desk.calendar,
+            desk.pairs,
+            desk.meetings,
+            desk.letters,
+            desk.counts,
+            desk.themes,
+            desk.forms,
+            desk.languages,
+        )
         for place, sentence in (found for kind in kinds for found in kind()):
             here[place].add(sentence)
         return Facts(
@@ -234,6 +244,18 @@ class Desk:
             for theme in json.loads(row["body"])["themes"]:
                 for text in (theme["title"], theme["summary"], *theme["quotes"]):
                     yield page, text
+
+    def languages(self) -> Iterator[tuple[Place, str]]:
+        """How many texts a translation of a questionnaire at hand has; nobody has looked at any of them."""
+        for folder in (ROOT / "instruments/library/core-battery", ROOT / "tests/instruments/toy"):
+            for file in folder.glob("*/*.po"):
+                n_texts = file.read_text(encoding="utf-8").count("msgctxt")
+                values = {"approved": 0, "all": n_texts, "reviewed": 0}
+                shown = {name: format_number(value) for name, value in values.items()}
+                yield (
+                    ("list_languages", ""),
+                    _("%(approved)s of %(all)s texts approved, %(reviewed)s reviewed", **shown),
+                )
 
     def forms(self) -> Iterator[tuple[Place, str]]:
         """What forms propose: a window from tomorrow morning on, and today for the day on which a pair ends or begins."""

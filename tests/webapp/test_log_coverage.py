@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from instruments.catalog import get_instrument
@@ -26,6 +26,7 @@ from surveys.models import (
     Wave,
     new_key,
 )
+from tests.webapp.conftest import TOY_FOLDERS
 from webapp.account.views import LIMIT_BOTH
 from webapp.mail_settings import SmtpSettings
 
@@ -167,6 +168,14 @@ def invite_by_mail(desk: Desk) -> tuple[str, dict]:
     return f"waves/{desk.wave('open')}/invite", {}
 
 
+def acknowledge_draft(desk: Desk) -> tuple[str, dict]:
+    """A draft that waits, as in a programme whose waves offer the source only."""
+    info = get_instrument("toy", "0.1.0", folders=TOY_FOLDERS).locales["de"]
+    with desk.write() as session:
+        session.execute(update(Wave).values(locales=["en"]))
+    return "languages", {"draft": f"de:{info.digest}", "agreed": "y"}
+
+
 WAYS: Mapping[str, Callable[[Desk], tuple[str, dict]]] = {
     "coordinate.correct_address": correct_address,
     "coordinate.create_cohort": create_cohort,
@@ -183,6 +192,7 @@ WAYS: Mapping[str, Callable[[Desk], tuple[str, dict]]] = {
     "coordinate.end_pair": end_pair,
     "coordinate.match_anew": match_anew,
     "coordinate.move_message": move_message,
+    "coordinate.list_languages": acknowledge_draft,
     "coordinate.draw_talks": draw_talks,
     "coordinate.hold_talk": hold_talk,
     "research.download_package": download_package,

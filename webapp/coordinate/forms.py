@@ -92,6 +92,16 @@ class AddressForm(FlaskForm):
     email = StringField(lazy("The right address"), [InputRequired(lazy("Please enter the address."))])
 
 
+class DraftForm(FlaskForm):
+    """A draft to offer, with the word that its risk is understood."""
+
+    draft = ChoiceField(lazy("Language"), [InputRequired(NOT_OFFERED)])
+    agreed = BooleanField(
+        lazy("I have read what a draft means, and offer it all the same"),
+        [InputRequired(lazy("Please tick this first."))],
+    )
+
+
 class RosterForm(FlaskForm):
     """A file with pairs."""
 

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session, joinedload
 from werkzeug.wrappers import Response
 
 from instruments.model import Role
-from surveys import invitations, outbox
+from surveys import invitations, languages, outbox
 from surveys.invitations import IssuedInvitation
 from surveys.models import Invitation, Pair, Participant, Wave
 from surveys.waves import form_of, instrument_of, wave_state
@@ -84,7 +84,9 @@ def print_paper(slug: str, wave_id: str) -> Response:
     instrument = instrument_of(wave, folders=instrument_folders())
     (first, *_others) = instrument.roles_asked(wave.kind)
     role, locale = request.args.get("role", first.value), request.args.get("in", choose_locale_of(instrument))
-    if not instrument.has_form(wave.kind, role) or locale not in locales_among(instrument.locales):
+    if not instrument.has_form(wave.kind, role) or locale not in locales_among(
+        languages.offered_locales(wave, instrument)
+    ):
         abort(404)
     with force_locale(locale):
         paper = papers.print_questionnaire(

@@ -103,11 +103,14 @@ def compare_cohorts(slug: str) -> str:
         return render_template("coordinate/compare.html", program=program, comparison=None)
     choice = _read_choice(menu)
     shown, _found = comparison.compare(db(), program, menu, choice)
+    drafts = sorted({locale for view in menu.views for locale in view.drafts})
     form = CompareForm(data={"scale": choice.scale.id, "role": choice.role.value, "wave": choice.wave.value})
     form.scale.choices = make_choices([(scale.id, menu.title(scale)) for scale in menu.scales])
     form.role.choices = make_choices([(role.value, _(ROLES[role])) for role in menu.roles])
     form.wave.choices = make_choices([(kind.value, _(KINDS[kind].name)) for kind in menu.waves])
-    return render_template("coordinate/compare.html", program=program, comparison=shown, form=form)
+    return render_template(
+        "coordinate/compare.html", program=program, comparison=shown, form=form, drafts=drafts
+    )
 
 
 def draw_comparison(slug: str) -> Response:

@@ -5,7 +5,7 @@ from flask import Blueprint
 from scoring.gates import minimum_for
 from surveys.models import MembershipRole
 from webapp.access import membership_required
-from webapp.coordinate import cohorts, links, messages, pairs, results, themes, waves
+from webapp.coordinate import cohorts, languages, links, messages, pairs, results, themes, waves
 
 blueprint = Blueprint("coordinate", __name__, url_prefix="/coordinate")
 
@@ -31,6 +31,7 @@ ADDRESSES = (
     ("/<slug>/waves/<wave_id>/links/<invitation_id>/replace", links.replace_link, "POST"),
     ("/<slug>/waves/<wave_id>/results", results.show_results, "GET"),
     ("/<slug>/waves/<wave_id>/themes", themes.show_themes, "GET"),
+    ("/<slug>/languages", languages.list_languages, "GET POST"),
     ("/<slug>/messages", messages.list_messages, "GET"),
     ("/<slug>/messages/<message_id>/move", messages.move_message, "POST"),
     ("/<slug>/talks", messages.list_talks, "GET"),

@@ -7,9 +7,9 @@ from werkzeug.wrappers import Response
 
 from instruments.catalog import get_instrument, latest_version
 from instruments.model import Instrument, Role, WaveKind
-from surveys import outbox, release_refusals
+from surveys import languages, outbox, release_refusals
 from surveys import waves as use_cases
-from surveys.errors import WaveError
+from surveys.errors import LanguageError, WaveError
 from surveys.models import Cohort, Program, Wave
 from surveys.roles import DatabaseRole, acting_as
 from webapp.access import current_user
@@ -23,7 +23,7 @@ from webapp.coordinate.themes import asks_for_words
 from webapp.coordinate.words import KINDS, ROLES, STATES
 from webapp.database import db, discard_changes, instrument_folders, now
 from webapp.i18n import gettext as _
-from webapp.i18n import locales_among
+from webapp.i18n import interface_locales, locales_among
 
 FIELD_OF_ERROR = {"no_forms": "kind", "duplicate": "kind", "window": "closes_at", "past": "closes_at"}
 FALLBACK_INSTRUMENT = "core-battery"
@@ -33,7 +33,7 @@ FIELDWORK = dt.timedelta(days=10)
 def schedule_wave(slug: str, cohort_id: str) -> str | Response | tuple[str, int]:
     """Plan a wave: choose its kind and its window."""
     cohort = load_cohort(slug, cohort_id)
-    instrument = _choose_instrument(cohort.program)
+    instrument = choose_instrument(cohort.program)
     form = WaveForm(**_propose_window())
     free = [kind for kind in instrument.waves if use_cases.find_wave(db(), cohort, kind) is None]
     form.kind.choices = make_choices([(kind.value, _(KINDS[kind].name)) for kind in free])
@@ -47,6 +47,11 @@ def schedule_wave(slug: str, cohort_id: str) -> str | Response | tuple[str, int]
         cohort=cohort,
         form=form,
         free=free,
+        standings=[
+            one
+            for one in languages.standings(db(), cohort.program, instrument)
+            if one.info.locale in interface_locales()
+        ],
         kinds=KINDS,
         zone=str(zone_of_forms()),
         sends_mail=sends_mail(),
@@ -86,7 +91,7 @@ def show_wave(slug: str, wave_id: str) -> str:
 def _list_papers(wave: Wave) -> list[tuple[str, str]]:
     """Return the role and language of every paper that can be printed."""
     instrument = use_cases.instrument_of(wave, folders=instrument_folders())
-    locales = locales_among(instrument.locales)
+    locales = locales_among(languages.offered_locales(wave, instrument))
     return [(role.value, locale) for role in instrument.roles_asked(wave.kind) for locale in locales]
 
 
@@ -145,10 +150,11 @@ def _plan(cohort: Cohort, form: WaveForm, instrument: Instrument) -> Wave | None
             instrument,
             opens_at=form.opens_at.moment,
             closes_at=form.closes_at.moment,
+            locales=languages.offered_next(db(), cohort.program, instrument, readable=interface_locales()),
             now=now(),
             actor=current_user(),
         )
-    except WaveError as error:
+    except (LanguageError, WaveError) as error:
         discard_changes()
         put_error(form, FIELD_OF_ERROR.get(error.code, "kind"), error)
         return None
@@ -157,7 +163,7 @@ def _plan(cohort: Cohort, form: WaveForm, instrument: Instrument) -> Wave | None
     return wave
 
 
-def _choose_instrument(program: Program) -> Instrument:
+def choose_instrument(program: Program) -> Instrument:
     """Return the programme's questionnaire, or the newest core battery where none was chosen."""
     folders = instrument_folders()
     identifier = program.instrument_id or FALLBACK_INSTRUMENT

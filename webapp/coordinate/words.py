@@ -119,6 +119,7 @@ DONE: Mapping[str, str] = {
     "moved": N_("Noted."),
     "drawn": N_("The list of talks is drawn up. It stays as it is."),
     "held": N_("Noted: the talk was held."),
+    "acknowledged": N_("The draft is offered from now on."),
     "pair_ended": N_("The pair has ended. Both can be matched anew."),
     "pair_matched": N_("The pair is matched. Issue its links in the waves that are still to come."),
     "address": N_("The address is corrected. On the wave's page the person can be invited again."),

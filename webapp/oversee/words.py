@@ -12,6 +12,7 @@ ACTIONS: Mapping[str, str] = {
     AuditAction.PROGRAM_CREATED: N_("The programme was set up."),
     AuditAction.FLOOR_RAISED: N_("The smallest group that is shown was raised."),
     AuditAction.CONTACT_NAMED: N_("Somebody was named whom participants may turn to."),
+    AuditAction.DRAFT_ACKNOWLEDGED: N_("A translation that nobody has approved is offered all the same."),
     AuditAction.COHORT_ADDED: N_("A cohort was added."),
     AuditAction.ROSTER_IMPORTED: N_("People and pairs were imported."),
     AuditAction.REPORTING_LINE_ALLOWED: N_("A pair was allowed in which one reports to the other."),

@@ -15,6 +15,7 @@ from surveys import (
     certificates,
     extensions,
     invitations,
+    languages,
     messages,
     own_answers,
     pair_keys,
@@ -322,13 +323,16 @@ class Visit:
         return extensions.agreed_on(db(), self.invitation.pair_id)
 
     @property
-    def machine_drafted(self) -> bool:
-        """Whether the words on the page, the interface's or the questionnaire's, still wait for a person's review."""
-        states = (
-            self.instrument.locales[self.locale].review_status,
-            i18n.get_catalogue(self.locale).review_status,
-        )
-        return "not reviewed" in states
+    def draft(self) -> str:
+        """What kind of draft the words on the page are: "machine", "unreviewed", "unapproved", or "" for none.
+
+        The questionnaire's count until they are approved, the interface's until they are reviewed.
+        """
+        asked, around = self.instrument.locales[self.locale], i18n.get_catalogue(self.locale)
+        waiting = [one.origin for one in (asked, around) if one.review_status == "not reviewed"]
+        if waiting:
+            return "machine" if "machine" in waiting else "unreviewed"
+        return "unapproved" if asked.is_draft else ""
 
     @property
     def floor(self) -> int:
@@ -395,7 +399,8 @@ def _visit(token: str, invitation: Invitation, *, with_answers: bool) -> Visit:
     wave = invitation.wave
     program = wave.cohort.program
     instrument = waves.instrument_of(wave, folders=instrument_folders())
-    locales = i18n.locales_among(instrument.locales)
+    # A wave is planned only with a language in which its pages can be shown whole.
+    locales = i18n.locales_among(languages.offered_locales(wave, instrument))
     response, elsewhere = _read_saved(invitation) if with_answers else (None, None)
     contact = invitation.participant.contact
     wishes = (response.locale if response else None, contact.locale if contact else None)

@@ -26,6 +26,7 @@ from webapp.database import db, discard_changes, instrument_folders, now
 from webapp.errors import translate_error
 from webapp.i18n import gettext as _
 from webapp.research.forms import PackageForm
+from webapp.words import ORIGINS, REVIEWS
 
 blueprint = Blueprint("research", __name__, url_prefix="/research")
 
@@ -137,17 +138,8 @@ def _show(program: Program, form: PackageForm) -> str:
         used=_find_used(db(), program),
         exports=_list_exports(db(), program),
         locale_of=choose_locale_of,
-        origins={
-            "source": _("source language"),
-            "machine": _("machine draft"),
-            "human": _("human translation"),
-        },
-        reviews={
-            "source": "–",
-            "not reviewed": _("not reviewed"),
-            "reviewed": _("reviewed"),
-            "approved": _("approved"),
-        },
+        origins=ORIGINS,
+        reviews=REVIEWS,
     )
 
 
