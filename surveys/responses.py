@@ -20,6 +20,7 @@ from instruments.model import Form, FormPage, Instrument, Role
 from surveys.database import as_utc
 from surveys.errors import AnswerError, ResponseError, WaveNotOpenError
 from surveys.invitations import hold_invitation
+from surveys.merging import mark_answers, mark_withdrawn, merge_page, read_marks
 from surveys.models import Answer, Comment, Invitation, Respondent, Response, ResponseState, Wave, new_key
 from surveys.pseudonyms import DraftKeys, Pseudonyms
 from surveys.statements import note_statement
@@ -49,6 +50,12 @@ class ResponseView:
     def is_submitted(self) -> bool:
         """Whether the answers have been sent."""
         return self.state is ResponseState.SUBMITTED
+
+    def marks(self, item_ids: Iterable[str]) -> str:
+        """What a page with these questions shows, to be sent back with it (`surveys.merging`)."""
+        if self.state is ResponseState.WITHDRAWN:
+            return mark_withdrawn(self.tag)
+        return mark_answers(item_ids, self.answers, self.quotable)
 
 
 MayUse = Callable[[ResponseView], bool]
@@ -119,11 +126,13 @@ def save_page(
     folders: Sequence[Path] = (),
     quotable: Collection[str] = (),
     statement: str | None = None,
+    seen: str | None = None,
     may_write: MayUse | None = None,
 ) -> ResponseView:
     """Save one page: `answers` is the page as it stands, so an item that is absent, None or blank is cleared.
 
-    `quotable` names the written answers of the page that may be quoted; the tick goes with the text, so one that is saved without
+    `seen` is `ResponseView.marks` of the page as it was shown: nothing that was saved since is then overwritten unseen, and what was
+    withdrawn since is not begun anew. Without it whoever comes last is right. `quotable` names the written answers of the page that may be quoted; the tick goes with the text, so one that is saved without
     being named may not be quoted. `statement` is the digest of the statement of privacy that the page was shown with.
     `may_write` is asked about what is already saved, once nobody else can write it: whoever looked before may have been overtaken.
     Raises InvitationError, WaveNotOpenError or ResponseError with nothing stored. Raises AnswerError when some answers cannot be kept: the others
@@ -137,6 +146,7 @@ def save_page(
         now=now,
         folders=folders,
         may_write=may_write,
+        seen=seen,
     )
     page_id = page if isinstance(page, str) else page.id
     note_statement(session, desk.response, statement)
@@ -145,10 +155,14 @@ def save_page(
         raise ResponseError("unknown_page", page=page_id[:80])
     form = Form(wave=desk.form.wave, role=desk.form.role, pages=(asked,))
     given, check = _check(desk.instrument, form, answers)
-    cleared = (item_id for item_id in asked.items if item_id not in given)
-    _write(desk, check.valid, cleared=cleared, quotable=quotable)
-    if check.problems:
-        raise AnswerError(check.problems)
+    write, overlaps = _merge(desk, asked, check.valid, quotable=quotable, seen=seen)
+    cleared = (item_id for item_id in write if item_id not in given)
+    _write(
+        desk, {i: value for i, value in check.valid.items() if i in write}, cleared=cleared, quotable=quotable
+    )
+    overlaps -= {problem.item_id for problem in check.problems}
+    if check.problems or overlaps:
+        raise AnswerError(check.problems, overlaps)
     return _view(invitation, desk.response, pseudonyms, _contents(session, desk.response.key))
 
 
@@ -232,6 +246,7 @@ def _open_desk(
     now: datetime,
     folders: Sequence[Path],
     may_write: MayUse | None,
+    seen: str | None = None,
 ) -> _Desk:
     """Check that the person may write now, and hold their response, which is made if there is none."""
     wave = _check_open(session, invitation, now)
@@ -242,7 +257,14 @@ def _open_desk(
     form = form_of(wave, role, instrument)
     today = as_utc(now).date()
     response = _ensure_response(
-        session, invitation, pseudonyms, instrument, locale=locale, today=today, may_write=may_write
+        session,
+        invitation,
+        pseudonyms,
+        instrument,
+        locale=locale,
+        today=today,
+        may_write=may_write,
+        seen=seen,
     )
     response.locale = locale
     response.locale_digest = instrument.locales[locale].digest
@@ -267,10 +289,12 @@ def _ensure_response(
     locale: str,
     today: date,
     may_write: MayUse | None,
+    seen: str | None,
 ) -> Response:
     """The person's response to this wave about this pair, a draft if there is none; nobody else writes it at this moment."""
     found = _find_response(session, invitation, pseudonyms, hold=True)
     if found is not None and found.state is ResponseState.WITHDRAWN:
+        _check_withdrawal_seen(_view(invitation, found, pseudonyms), seen, may_write)
         # Whoever starts again does so under a new key: nothing that was handed out for the old one fits any more.
         session.delete(found)
         session.flush()
@@ -307,6 +331,15 @@ def _check_leave(
     """Raise ResponseError unless whoever is there may write a response that somebody has begun."""
     if may_write is not None and not may_write(_view(invitation, response, pseudonyms)):
         raise ResponseError("begun_elsewhere")
+
+
+def _check_withdrawal_seen(withdrawn: ResponseView, seen: str | None, may_write: MayUse | None) -> None:
+    """Raise ResponseError where a page that was shown before its owner withdrew would quietly begin anew."""
+    if seen is None or (may_write is not None and not may_write(withdrawn)):
+        # Whoever does not hold what was withdrawn was never shown that there was anything.
+        return
+    if read_marks(withdrawn.marks(())).items() - read_marks(seen).items():
+        raise ResponseError("deleted_meanwhile")
 
 
 def _send(desk: _Desk) -> Response:
@@ -402,6 +435,27 @@ def _check(
         item_id: value for item_id, value in answers.items() if value is not None and not _is_blank(value)
     }
     return given, validate_answers(instrument, form, given)
+
+
+def _merge(
+    desk: _Desk,
+    page: FormPage,
+    sent: Mapping[str, AnswerValue],
+    *,
+    quotable: Collection[str],
+    seen: str | None,
+) -> tuple[Collection[str], frozenset[str]]:
+    """Which questions of a page are to be written, in its order, and which were changed in two places."""
+    if seen is None:
+        return page.items, frozenset()
+    stored = _contents(desk.session, desk.response.key)
+    merged = merge_page(
+        page.items,
+        seen,
+        read_marks(mark_answers(page.items, sent, quotable)),
+        read_marks(mark_answers(page.items, stored.answers, stored.quotable)),
+    )
+    return [item_id for item_id in page.items if item_id in merged.write], merged.overlaps
 
 
 def _is_blank(value: AnswerValue) -> bool:

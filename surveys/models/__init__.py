@@ -32,6 +32,7 @@ from surveys.models.confidential import (
     ThemeSupport,
 )
 from surveys.models.links import LinkKey, PseudonymLink
+from surveys.models.pace import PagePace
 from surveys.models.privacy import PrivacyStatement
 from surveys.models.program import (
     MINIMUM_FLOOR,
@@ -79,6 +80,7 @@ __all__ = [
     "Message",
     "MessageKind",
     "MessageState",
+    "PagePace",
     "Pair",
     "Participant",
     "Pledge",

@@ -1,26 +1,48 @@
 """Pages behind a personal link. A GET never writes; every POST saves first and then goes on."""
 
+from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from flask import Blueprint, Response, abort, make_response, redirect, render_template, request, url_for
+from flask import (
+    Blueprint,
+    Response,
+    abort,
+    current_app,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
 from werkzeug.wrappers import Response as AnyResponse
 
 from instruments.answers import AnswerValue, validate_answers
 from surveys import responses, rights, withdrawal
 from surveys.database import overwrite_deleted
 from surveys.errors import AnswerError, ResponseError, WaveNotOpenError
+from surveys.merging import mark_answers
 from webapp.access import csrf
-from webapp.database import db, discard_changes, engine, instrument_folders, now, pseudonyms
+from webapp.database import (
+    db,
+    discard_changes,
+    engine,
+    instrument_folders,
+    now,
+    pseudonyms,
+    session_afterwards,
+)
 from webapp.errors import status_of, translate_error
-from webapp.participate import holder
+from webapp.participate import holder, pacing, scripted
 from webapp.participate.forms import PageForm, Wording
 from webapp.participate.visit import Visit, open_visit
 
 blueprint = Blueprint("participate", __name__, url_prefix="/s")
 # These forms need no cookie: the secret link is the credential, and `refuse_foreign_forms` keeps other sites out.
 csrf.exempt(blueprint)
+scripted.init_blueprint(blueprint)
 TABLE = "text/csv; charset=utf-8"
 # What the files of a person's own data are called, and what they are.
 FILES = {
@@ -46,6 +68,12 @@ def refuse_foreign_forms() -> None:
     origin = request.headers.get("Origin", "null")
     if origin != "null" and urlsplit(origin).netloc != request.host:
         abort(403)
+
+
+@blueprint.get("/worker.js")
+def show_worker() -> AnyResponse:
+    """The script that shows kept pages while there is no connection."""
+    return scripted.serve_worker((Path(current_app.static_folder or "") / "worker.js").read_bytes())
 
 
 @blueprint.get("/<token>")
@@ -80,8 +108,7 @@ def save_answers(token: str, number: int) -> AnyResponse:
     form = _form_of(visit, number)
     answers, quotable = form.read_answers(request.form), form.read_quotable(request.form)
     if visit.elsewhere:
-        return _refuse(visit, ResponseError("begun_elsewhere"), answers)
-    saved: responses.ResponseView | None
+        return _refuse(visit, ResponseError("begun_elsewhere"), answers, number)
     try:
         saved = responses.save_page(
             db(),
@@ -90,22 +117,24 @@ def save_answers(token: str, number: int) -> AnyResponse:
             answers,
             quotable=quotable,
             statement=_statement_read(visit),
+            seen=request.form.get("seen"),
             may_write=holder.is_held,
             **_circumstances(visit),
         )
     except (WaveNotOpenError, ResponseError) as error:
-        return _refuse(visit, error, answers)
+        return _refuse(visit, error, answers, number)
     except AnswerError as error:
-        form.add_problems(error.problems)
-        # The good answers of the page are kept, so there is something to hold all the same.
-        saved = responses.load_response(db(), visit.invitation, pseudonyms())
-    if form.problems:
-        page = render_template("participate/page.html", visit=visit, form=form, number=number)
-        answer: AnyResponse = make_response(page, 400)
-    else:
-        answer = redirect(_next_address(visit, number), 303)
+        return _show_both(visit, form, number, error)
+    answer = scripted.note_seen(
+        redirect(_next_address(visit, number), 303), mark_answers(form.item_ids, answers, quotable)
+    )
+    if visit.open_by_page[number] == len(form.item_ids):
+        # Whoever comes back to a page does not need the time that it takes.
+        write = pacing.collect(visit.place_of(number), request.form.get("seconds", ""), session_afterwards())
+        if write is not None:
+            answer.call_on_close(write)
     # After the first page, and after a new start, this is the browser that may read the answers again.
-    return holder.hold(answer, saved) if saved else answer
+    return holder.hold(answer, saved)
 
 
 @blueprint.get("/<token>/review")
@@ -161,17 +190,20 @@ def take_up_answers(token: str) -> AnyResponse:
                 responses.withdraw_response(db(), visit.invitation, pseudonyms=pseudonyms(), now=now())
         except (WaveNotOpenError, ResponseError) as error:
             return _refuse(visit, error, {})
-        first = url_for("participate.show_page", token=token, number=1)
-        return overwrite_afterwards(redirect(first, 303))
+        return overwrite_afterwards(_go_on(visit) or redirect(_address_of(visit, 1), 303))
     if visit.response:
         return _to_welcome(visit)
     # Where nothing is saved the answer is that of a wrong code.
     fits = holder.try_code(db(), visit.tries_key, visit.elsewhere, request.form.get("code", ""), now=now())
     if fits and visit.elsewhere:
-        return holder.hold(_to_welcome(visit), visit.elsewhere)
+        return holder.hold(_go_on(visit) or _to_welcome(visit), visit.elsewhere)
     too_often = fits is None
     page = render_template(
-        "participate/welcome.html", visit=visit, wrong_code=not too_often, too_often=too_often
+        "participate/welcome.html",
+        visit=visit,
+        wrong_code=not too_often,
+        too_often=too_often,
+        carried=_carried(),
     )
     return make_response(page, 429 if too_often else 400)
 
@@ -282,14 +314,48 @@ def _next_address(visit: Visit, number: int) -> str:
     """Return where the pressed button leads once the page is saved."""
     language, go = request.form.get("language"), request.form.get("go")
     if language in visit.locales:
-        return url_for("participate.show_page", token=visit.token, number=number, lang=language)
+        return _address_of(visit, number, lang=language)
     if go == "stop":
         return url_for("participate.show_welcome", token=visit.token, saved=1)
     if go == "back":
-        return url_for("participate.show_page", token=visit.token, number=max(1, number - 1))
+        return _address_of(visit, max(1, number - 1))
     if number < len(visit.pages):
-        return url_for("participate.show_page", token=visit.token, number=number + 1)
+        return _address_of(visit, number + 1)
     return url_for("participate.show_review", token=visit.token)
+
+
+def _address_of(visit: Visit, number: int, **query: Any) -> str:
+    """Return the address of a page."""
+    return url_for("participate.show_page", token=visit.token, number=number, **query)
+
+
+def _carried(number: int | None = None) -> list[tuple[str, str]]:
+    """Return what was typed on a page that this browser may not save yet, to go along with the code for it."""
+    fields = [(name, value) for name, value in request.form.items() if name not in {"code", "do", "page"}]
+    page = str(number or request.form.get("page", ""))
+    return [("page", page), *fields] if page else []
+
+
+def _go_on(visit: Visit) -> AnyResponse | None:
+    """Let the browser send what went along with the code once more, now that it may be saved; None if nothing did."""
+    number = request.form.get("page", type=int)
+    if number is None or not 1 <= number <= len(visit.pages):
+        return None
+    return redirect(_address_of(visit, number), 307)
+
+
+def _show_both(visit: Visit, form: PageForm, number: int, error: AnswerError) -> AnyResponse:
+    """Show a page again of which some answers could not be kept: what was sent stays beside what is stored."""
+    saved = responses.load_response(db(), visit.invitation, pseudonyms())
+    if saved is None:
+        raise error
+    form.add_problems(error.problems)
+    form.take_over(saved, error.overlaps)
+    page = render_template(
+        "participate/page.html", visit=replace(visit, response=saved), form=form, number=number
+    )
+    # The good answers of the page are kept, so there is something to hold all the same.
+    return holder.hold(make_response(page, 409 if error.overlaps else 400), saved)
 
 
 def _to_welcome(visit: Visit) -> AnyResponse:
@@ -298,14 +364,30 @@ def _to_welcome(visit: Visit) -> AnyResponse:
 
 
 def _refuse(
-    visit: Visit, error: WaveNotOpenError | ResponseError, answers: dict[str, AnswerValue]
+    visit: Visit,
+    error: WaveNotOpenError | ResponseError,
+    answers: dict[str, AnswerValue],
+    number: int | None = None,
 ) -> Response:
     """Say why nothing was saved, and show what was chosen so that it is not lost."""
+    if number is not None and error.code == "deleted_meanwhile":
+        form = _form_of(visit, number)
+        form.read_answers(request.form)
+        form.read_quotable(request.form)
+        page = render_template(
+            "participate/page.html", visit=visit, form=form, number=number, problem=translate_error(error)
+        )
+        return make_response(page, 409)
     wording = Wording(visit.instrument, visit.form.role, visit.wave.kind, visit.locale, visit.partner)
     valid = validate_answers(visit.instrument, visit.form, answers).valid
     typed = [(wording.item(item_id), wording.answer(item_id, answer)) for item_id, answer in valid.items()]
     message, remedy = translate_error(error)
     page = render_template(
-        "participate/refused.html", visit=visit, message=message, remedy=remedy, typed=typed
+        "participate/refused.html",
+        visit=visit,
+        message=message,
+        remedy=remedy,
+        typed=typed,
+        carried=_carried(number) if visit.elsewhere and number is not None else [],
     )
     return make_response(page, status_of(error))
