@@ -167,7 +167,7 @@
         const now = await getRecord(record.address);
         if (now && now.order === record.order) {
           const fields = record.fields.map(([name, value]) => [name, name === "seen" ? answer.seen : value]);
-          await putRecord({ ...record, fields, waiting: false });
+          await putRecord({ ...record, fields, waiting: false, typed: false });
         }
         if (record.address === own) {
           see(answer.seen);
@@ -202,6 +202,7 @@
 
   let pressed = null;
   let busy = false;
+  let changed = false;
   // Whether a save waits for a connection.
   let held = false;
   let delay = RETRY_FIRST;
@@ -245,11 +246,13 @@
     }
   }
 
-  async function keepForm() {
+  // What waits is sent by itself; what was only typed is shown again.
+  async function keepForm(waiting = true) {
     const orders = (await allRecords()).map((record) => record.order);
     const order = Math.max(0, ...orders) + 1;
-    await putRecord({ address: own, fields: readForm(), waiting: true, order });
+    await putRecord({ address: own, fields: readForm(), waiting, typed: !waiting, order });
     guard(false);
+    changed = false;
   }
 
   async function saveForm() {
@@ -352,8 +355,10 @@
     }
     if (form && form.elements.seen && !("settle" in words.dataset)) {
       const record = await getRecord(own);
-      if (record && (record.waiting || isKeptCopy)) {
+      if (record && (record.waiting || record.typed || isKeptCopy)) {
         fillForm(record.fields);
+        guard(!record.waiting && record.typed);
+        changed = record.typed;
       } else if (record) {
         await dropRecord(own);
       }
@@ -374,13 +379,20 @@
       saveForm();
     });
     for (const kind of ["change", "input"]) {
-      form.addEventListener(kind, () => guard(!held || !permission()));
+      form.addEventListener(kind, () => {
+        changed = true;
+        guard(!held || !permission());
+      });
     }
     document.addEventListener("visibilitychange", () => {
       if (document.hidden && visibleSince !== null) {
         visible += performance.now() - visibleSince;
       }
       visibleSince = document.hidden ? null : performance.now();
+      // A phone may throw a page away as soon as it is out of sight.
+      if (document.hidden && changed && form.elements.seen && permission()) {
+        keepForm(held);
+      }
     });
   }
   document.querySelectorAll("[data-switch]").forEach(offerSwitch);
