@@ -70,6 +70,17 @@ class Submission:
 
 
 @dataclass(frozen=True)
+class _Shown:
+    """What a page that comes back says of itself: the marks of what it showed, and a secret of whoever opened it."""
+
+    seen: str | None = None
+    claim: str | None = None
+
+
+NOTHING_SAID = _Shown()
+
+
+@dataclass(frozen=True)
 class _Desk:
     """Everything needed to write one response: the wave is open, and stays so until the transaction ends."""
 
@@ -114,6 +125,11 @@ def load_response(
     return _view(invitation, response, pseudonyms, _contents(session, response.key))
 
 
+def claimed_tag(invitation: Invitation, pseudonyms: Pseudonyms, claim: str) -> str:
+    """The tag of the response that was begun with this claim, if there is one."""
+    return _tag(pseudonyms.final_key(_claimed_key(invitation, pseudonyms, claim)))
+
+
 def save_page(
     session: Session,
     invitation: Invitation,
@@ -127,12 +143,14 @@ def save_page(
     quotable: Collection[str] = (),
     statement: str | None = None,
     seen: str | None = None,
+    claim: str | None = None,
     may_write: MayUse | None = None,
 ) -> ResponseView:
     """Save one page: `answers` is the page as it stands, so an item that is absent, None or blank is cleared.
 
     `seen` is `ResponseView.marks` of the page as it was shown: nothing that was saved since is then overwritten unseen, and what was
-    withdrawn since is not begun anew. Without it whoever comes last is right. `quotable` names the written answers of the page that may be quoted; the tick goes with the text, so one that is saved without
+    withdrawn since is not begun anew. Without it whoever comes last is right. `claim` is a random secret by which whoever begins a
+    response can show that they did (`claimed_tag`), if the answer to their first save got lost. `quotable` names the written answers of the page that may be quoted; the tick goes with the text, so one that is saved without
     being named may not be quoted. `statement` is the digest of the statement of privacy that the page was shown with.
     `may_write` is asked about what is already saved, once nobody else can write it: whoever looked before may have been overtaken.
     Raises InvitationError, WaveNotOpenError or ResponseError with nothing stored. Raises AnswerError when some answers cannot be kept: the others
@@ -146,7 +164,7 @@ def save_page(
         now=now,
         folders=folders,
         may_write=may_write,
-        seen=seen,
+        shown=_Shown(seen, claim),
     )
     page_id = page if isinstance(page, str) else page.id
     note_statement(session, desk.response, statement)
@@ -246,7 +264,7 @@ def _open_desk(
     now: datetime,
     folders: Sequence[Path],
     may_write: MayUse | None,
-    seen: str | None = None,
+    shown: _Shown = NOTHING_SAID,
 ) -> _Desk:
     """Check that the person may write now, and hold their response, which is made if there is none."""
     wave = _check_open(session, invitation, now)
@@ -264,7 +282,7 @@ def _open_desk(
         locale=locale,
         today=today,
         may_write=may_write,
-        seen=seen,
+        shown=shown,
     )
     response.locale = locale
     response.locale_digest = instrument.locales[locale].digest
@@ -289,16 +307,16 @@ def _ensure_response(
     locale: str,
     today: date,
     may_write: MayUse | None,
-    seen: str | None,
+    shown: _Shown,
 ) -> Response:
     """The person's response to this wave about this pair, a draft if there is none; nobody else writes it at this moment."""
     found = _find_response(session, invitation, pseudonyms, hold=True)
     if found is not None and found.state is ResponseState.WITHDRAWN:
-        _check_withdrawal_seen(_view(invitation, found, pseudonyms), seen, may_write)
+        _check_withdrawal_seen(_view(invitation, found, pseudonyms), shown.seen, may_write)
         # Whoever starts again does so under a new key: nothing that was handed out for the old one fits any more.
         session.delete(found)
         session.flush()
-        found = None
+        found, shown = None, NOTHING_SAID
     if found is not None:
         _check_leave(invitation, found, pseudonyms, may_write)
         return found
@@ -309,6 +327,7 @@ def _ensure_response(
         session.add(Respondent(key=keys.respondent))
         session.flush()
     response = Response(
+        key=_claimed_key(invitation, pseudonyms, shown.claim) if shown.claim else new_key(),
         respondent_key=keys.respondent,
         pair_key=keys.pair,
         wave_id=invitation.wave_id,
@@ -323,6 +342,11 @@ def _ensure_response(
     session.add(response)
     session.flush()
     return response
+
+
+def _claimed_key(invitation: Invitation, pseudonyms: Pseudonyms, claim: str) -> str:
+    """The key of the draft that was begun with a claim."""
+    return pseudonyms.claimed_key(invitation.wave_id, invitation.pair_id, invitation.participant_id, claim)
 
 
 def _check_leave(
@@ -531,7 +555,7 @@ def _view(
     drafted = _is_draft(invitation, response, pseudonyms)
     key = pseudonyms.final_key(response.key) if drafted else response.key
     return ResponseView(
-        tag=sha256(b"response:" + key.encode()).hexdigest(),
+        tag=_tag(key),
         state=response.state,
         role=response.role,
         locale=response.locale,
@@ -541,3 +565,8 @@ def _view(
         quotable=contents.quotable,
         statement=response.statement_digest,
     )
+
+
+def _tag(key: str) -> str:
+    """The digest by which a response is told from another."""
+    return sha256(b"response:" + key.encode()).hexdigest()

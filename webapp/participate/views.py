@@ -118,6 +118,7 @@ def save_answers(token: str, number: int) -> AnyResponse:
             quotable=quotable,
             statement=_statement_read(visit),
             seen=request.form.get("seen"),
+            claim=holder.read_claim(),
             may_write=holder.is_held,
             **_circumstances(visit),
         )

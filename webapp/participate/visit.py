@@ -308,6 +308,7 @@ def open_visit(token: str, *, with_answers: bool = True) -> Visit:
     locales = tuple(locale for locale in i18n.interface_locales() if locale in instrument.locales)
     saved = None
     if with_answers:
+        holder.note_claim(invitation, pseudonyms())
         saved = responses.load_response(session, invitation, pseudonyms(), may_read=holder.is_held)
     held = saved is not None and holder.is_held(saved)
     # Nothing is left to be read of withdrawn answers, so whoever has the link may start anew.

@@ -15,6 +15,8 @@
   const RETRY_LONGEST = 15000;
   const PATIENCE = 20000;
   const isKeptCopy = document.documentElement.hasAttribute("data-kept");
+  // Shows, if the answer to the very first save gets lost, that it was ours.
+  const claim = [...crypto.getRandomValues(new Uint8Array(16))].map((n) => n.toString(16).padStart(2, "0")).join("");
   const canKeep = "serviceWorker" in navigator && "indexedDB" in window && "caches" in window;
 
   // ---- what is kept on the device, and the permission for it ----
@@ -230,7 +232,7 @@
     }
     if (form.elements.seen) {
       const now = visibleSince === null ? 0 : performance.now() - visibleSince;
-      fields.push(["seconds", String(Math.round((visible + now) / 1000))]);
+      fields.push(["claim", claim], ["seconds", String(Math.round((visible + now) / 1000))]);
     }
     return fields;
   }
