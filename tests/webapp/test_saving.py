@@ -1,5 +1,6 @@
 """Nothing typed is ever lost: two tabs, a lost cookie, a withdrawal in between, and what the script of the page is told."""
 
+import gzip
 import re
 from collections.abc import Callable
 from html import unescape
@@ -161,6 +162,16 @@ class TestScript:
         assert answer.headers["Service-Worker-Allowed"] == "/s/"
         assert answer.headers["Cache-Control"] == "no-store"
         assert "connect-src 'self'" in answer.headers["Content-Security-Policy"]
+
+    def test_pages_are_sent_small_to_whoever_can_read_them_so(self, client: FlaskClient, mentee: str) -> None:
+        plain = client.get(f"{mentee}/1")
+        small = client.get(f"{mentee}/1", headers={"Accept-Encoding": "gzip, br"})
+
+        assert (plain.headers.get("Content-Encoding"), small.headers["Content-Encoding"]) == (None, "gzip")
+        assert gzip.decompress(small.data) == plain.data
+        assert int(small.headers["Content-Length"]) == len(small.data) < len(plain.data) / 3
+        refused = client.get(f"{mentee}/1", headers={"Accept-Encoding": "gzip;q=0"})
+        assert refused.data == plain.data
 
     def test_only_pages_of_a_link_may_fetch(self, client: FlaskClient, mentee: str) -> None:
         assert "connect-src 'self'" in client.get(f"{mentee}/1").headers["Content-Security-Policy"]

@@ -1,14 +1,11 @@
 """Pages behind a personal link. A GET never writes; every POST saves first and then goes on."""
 
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 from flask import (
     Blueprint,
-    Response,
     abort,
     current_app,
     make_response,
@@ -19,7 +16,6 @@ from flask import (
 )
 from werkzeug.wrappers import Response as AnyResponse
 
-from instruments.answers import AnswerValue, validate_answers
 from surveys import responses, rights, withdrawal
 from surveys.database import overwrite_deleted
 from surveys.errors import AnswerError, ResponseError, WaveNotOpenError
@@ -29,15 +25,25 @@ from webapp.database import (
     db,
     discard_changes,
     engine,
-    instrument_folders,
     now,
     pseudonyms,
     session_afterwards,
 )
 from webapp.errors import status_of, translate_error
 from webapp.participate import holder, pacing, scripted
-from webapp.participate.forms import PageForm, Wording
-from webapp.participate.visit import Visit, open_visit
+from webapp.participate.saving import (
+    address_of,
+    carried,
+    circumstances,
+    form_of,
+    go_on,
+    next_address,
+    refuse,
+    show_both,
+    statement_read,
+    to_welcome,
+)
+from webapp.participate.visit import open_visit
 
 blueprint = Blueprint("participate", __name__, url_prefix="/s")
 # These forms need no cookie: the secret link is the credential, and `refuse_foreign_forms` keeps other sites out.
@@ -94,9 +100,9 @@ def show_privacy(token: str) -> str:
 def show_page(token: str, number: int) -> str | AnyResponse:
     """Show one page of questions with what was saved before."""
     visit = open_visit(token)
-    form = _form_of(visit, number)
+    form = form_of(visit, number)
     if visit.state != "open":
-        return _to_welcome(visit)
+        return to_welcome(visit)
     form.show_answers(visit.answers, visit.response.quotable if visit.response else frozenset())
     return render_template("participate/page.html", visit=visit, form=form, number=number)
 
@@ -105,10 +111,10 @@ def show_page(token: str, number: int) -> str | AnyResponse:
 def save_answers(token: str, number: int) -> AnyResponse:
     """Save a page and go where the button says; show it again with every value kept if an answer cannot be saved."""
     visit = open_visit(token)
-    form = _form_of(visit, number)
+    form = form_of(visit, number)
     answers, quotable = form.read_answers(request.form), form.read_quotable(request.form)
     if visit.elsewhere:
-        return _refuse(visit, ResponseError("begun_elsewhere"), answers, number)
+        return refuse(visit, ResponseError("begun_elsewhere"), answers, number)
     try:
         saved = responses.save_page(
             db(),
@@ -116,18 +122,18 @@ def save_answers(token: str, number: int) -> AnyResponse:
             visit.page(number),
             answers,
             quotable=quotable,
-            statement=_statement_read(visit),
+            statement=statement_read(visit),
             seen=request.form.get("seen"),
             claim=holder.read_claim(),
             may_write=holder.is_held,
-            **_circumstances(visit),
+            **circumstances(visit),
         )
     except (WaveNotOpenError, ResponseError) as error:
-        return _refuse(visit, error, answers, number)
+        return refuse(visit, error, answers, number)
     except AnswerError as error:
-        return _show_both(visit, form, number, error)
+        return show_both(visit, form, number, error)
     answer = scripted.note_seen(
-        redirect(_next_address(visit, number), 303), mark_answers(form.item_ids, answers, quotable)
+        redirect(next_address(visit, number), 303), mark_answers(form.item_ids, answers, quotable)
     )
     if visit.open_by_page[number] == len(form.item_ids):
         # Whoever comes back to a page does not need the time that it takes.
@@ -143,7 +149,7 @@ def show_review(token: str) -> str | AnyResponse:
     """Show what is still open before the answers are sent."""
     visit = open_visit(token)
     if visit.state != "open":
-        return _to_welcome(visit)
+        return to_welcome(visit)
     return render_template("participate/review.html", visit=visit, problem=None)
 
 
@@ -155,12 +161,12 @@ def send_answers(token: str) -> AnyResponse:
         responses.submit_response(
             db(),
             visit.invitation,
-            statement=_statement_read(visit),
+            statement=statement_read(visit),
             may_write=holder.is_held,
-            **_circumstances(visit),
+            **circumstances(visit),
         )
     except WaveNotOpenError as error:
-        return _refuse(visit, error, {})
+        return refuse(visit, error, {})
     except ResponseError as error:
         # A draft in which nothing was answered would keep the person's other browser out.
         discard_changes()
@@ -177,7 +183,7 @@ def show_thanks(token: str) -> str | AnyResponse:
     """Say that the answers arrived."""
     visit = open_visit(token)
     if not visit.submitted:
-        return _to_welcome(visit)
+        return to_welcome(visit)
     return render_template("participate/thanks.html", visit=visit)
 
 
@@ -190,21 +196,21 @@ def take_up_answers(token: str) -> AnyResponse:
             if visit.elsewhere:
                 responses.withdraw_response(db(), visit.invitation, pseudonyms=pseudonyms(), now=now())
         except (WaveNotOpenError, ResponseError) as error:
-            return _refuse(visit, error, {})
-        return overwrite_afterwards(_go_on(visit) or redirect(_address_of(visit, 1), 303))
+            return refuse(visit, error, {})
+        return overwrite_afterwards(go_on(visit) or redirect(address_of(visit, 1), 303))
     if visit.response:
-        return _to_welcome(visit)
+        return to_welcome(visit)
     # Where nothing is saved the answer is that of a wrong code.
     fits = holder.try_code(db(), visit.tries_key, visit.elsewhere, request.form.get("code", ""), now=now())
     if fits and visit.elsewhere:
-        return holder.hold(_go_on(visit) or _to_welcome(visit), visit.elsewhere)
+        return holder.hold(go_on(visit) or to_welcome(visit), visit.elsewhere)
     too_often = fits is None
     page = render_template(
         "participate/welcome.html",
         visit=visit,
         wrong_code=not too_often,
         too_often=too_often,
-        carried=_carried(),
+        carried=carried(),
     )
     return make_response(page, 429 if too_often else 400)
 
@@ -261,8 +267,8 @@ def withdraw_answers(token: str) -> AnyResponse:
                 db(), visit.invitation, pseudonyms=pseudonyms(), now=now(), may_write=holder.is_held
             )
         except (WaveNotOpenError, ResponseError) as error:
-            return _refuse(visit, error, {})
-    return overwrite_afterwards(_to_welcome(visit))
+            return refuse(visit, error, {})
+    return overwrite_afterwards(to_welcome(visit))
 
 
 @blueprint.post("/<token>/leave")
@@ -271,7 +277,7 @@ def leave_surveys(token: str) -> AnyResponse:
     visit = open_visit(token)
     if visit.response is None or visit.withdrawn:
         # A link alone, which others may have seen, is not enough to delete all that a person ever answered.
-        return _to_welcome(visit)
+        return to_welcome(visit)
     person = visit.invitation.participant
     # Counted is what this browser gave: how much the person answered elsewhere is not told to whoever holds a link.
     counted, packages = rights.count_own(visit.own_responses), visit.packages
@@ -288,107 +294,3 @@ def overwrite_afterwards(answer: AnyResponse) -> AnyResponse:
     """Once the answer is on its way, and the erasure committed, let nothing of it stay beside the database."""
     answer.call_on_close(partial(overwrite_deleted, engine()))
     return answer
-
-
-def _circumstances(visit: Visit) -> dict[str, Any]:
-    """Return what every use case that writes a response is told."""
-    return {"pseudonyms": pseudonyms(), "locale": visit.locale, "now": now(), "folders": instrument_folders()}
-
-
-def _statement_read(visit: Visit) -> str | None:
-    """Return the digest of the statement that the page was shown with, once the present one is kept."""
-    read: str | None = request.form.get("statement")
-    if read == visit.privacy.shown.digest:
-        visit.privacy.keep()
-    return read
-
-
-def _form_of(visit: Visit, number: int) -> PageForm:
-    """Return the form of a page, or the page that says there is none."""
-    try:
-        return visit.page_form(number)
-    except IndexError:
-        abort(404)
-
-
-def _next_address(visit: Visit, number: int) -> str:
-    """Return where the pressed button leads once the page is saved."""
-    language, go = request.form.get("language"), request.form.get("go")
-    if language in visit.locales:
-        return _address_of(visit, number, lang=language)
-    if go == "stop":
-        return url_for("participate.show_welcome", token=visit.token, saved=1)
-    if go == "back":
-        return _address_of(visit, max(1, number - 1))
-    if number < len(visit.pages):
-        return _address_of(visit, number + 1)
-    return url_for("participate.show_review", token=visit.token)
-
-
-def _address_of(visit: Visit, number: int, **query: Any) -> str:
-    """Return the address of a page."""
-    return url_for("participate.show_page", token=visit.token, number=number, **query)
-
-
-def _carried(number: int | None = None) -> list[tuple[str, str]]:
-    """Return what was typed on a page that this browser may not save yet, to go along with the code for it."""
-    fields = [(name, value) for name, value in request.form.items() if name not in {"code", "do", "page"}]
-    page = str(number or request.form.get("page", ""))
-    return [("page", page), *fields] if page else []
-
-
-def _go_on(visit: Visit) -> AnyResponse | None:
-    """Let the browser send what went along with the code once more, now that it may be saved; None if nothing did."""
-    number = request.form.get("page", type=int)
-    if number is None or not 1 <= number <= len(visit.pages):
-        return None
-    return redirect(_address_of(visit, number), 307)
-
-
-def _show_both(visit: Visit, form: PageForm, number: int, error: AnswerError) -> AnyResponse:
-    """Show a page again of which some answers could not be kept: what was sent stays beside what is stored."""
-    saved = responses.load_response(db(), visit.invitation, pseudonyms())
-    if saved is None:
-        raise error
-    form.add_problems(error.problems)
-    form.take_over(saved, error.overlaps)
-    page = render_template(
-        "participate/page.html", visit=replace(visit, response=saved), form=form, number=number
-    )
-    # The good answers of the page are kept, so there is something to hold all the same.
-    return holder.hold(make_response(page, 409 if error.overlaps else 400), saved)
-
-
-def _to_welcome(visit: Visit) -> AnyResponse:
-    """Lead back to the first page, which knows what can be done now."""
-    return redirect(url_for("participate.show_welcome", token=visit.token), 303)
-
-
-def _refuse(
-    visit: Visit,
-    error: WaveNotOpenError | ResponseError,
-    answers: dict[str, AnswerValue],
-    number: int | None = None,
-) -> Response:
-    """Say why nothing was saved, and show what was chosen so that it is not lost."""
-    if number is not None and error.code == "deleted_meanwhile":
-        form = _form_of(visit, number)
-        form.read_answers(request.form)
-        form.read_quotable(request.form)
-        page = render_template(
-            "participate/page.html", visit=visit, form=form, number=number, problem=translate_error(error)
-        )
-        return make_response(page, 409)
-    wording = Wording(visit.instrument, visit.form.role, visit.wave.kind, visit.locale, visit.partner)
-    valid = validate_answers(visit.instrument, visit.form, answers).valid
-    typed = [(wording.item(item_id), wording.answer(item_id, answer)) for item_id, answer in valid.items()]
-    message, remedy = translate_error(error)
-    page = render_template(
-        "participate/refused.html",
-        visit=visit,
-        message=message,
-        remedy=remedy,
-        typed=typed,
-        carried=_carried(number) if visit.elsewhere and number is not None else [],
-    )
-    return make_response(page, status_of(error))

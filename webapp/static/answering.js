@@ -71,7 +71,9 @@
       const response = await fetch(address);
       if (response.ok && !response.redirected) {
         const text = (await response.text()).replace("<html ", "<html data-kept ");
-        await cache.put(address, new Response(text, { headers: response.headers }));
+        const headers = new Headers(response.headers);
+        headers.delete("Content-Encoding");
+        await cache.put(address, new Response(text, { headers }));
       }
     }
     if (permission()) {
@@ -300,7 +302,7 @@
     held = true;
     say(keeping ? "kept" : "offline");
     const target = keeping && whereTo();
-    if (target && target !== own && (await (await caches.open(FLAG)).match(target))) {
+    if (target && target !== own && (await caches.match(target, { cacheName: FLAG }))) {
       location.assign(target);
       return;
     }

@@ -13,7 +13,9 @@ async function keep(path, response) {
   }
   const text = (await response.text()).replace("<html ", "<html data-kept ");
   const cache = await caches.open(CACHE);
-  await cache.put(path, new Response(text, { headers: response.headers }));
+  const headers = new Headers(response.headers);
+  headers.delete("Content-Encoding");
+  await cache.put(path, new Response(text, { headers }));
 }
 
 async function forget() {
