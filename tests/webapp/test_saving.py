@@ -4,6 +4,7 @@ import gzip
 import re
 from collections.abc import Callable
 from html import unescape
+from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -172,6 +173,13 @@ class TestScript:
         assert int(small.headers["Content-Length"]) == len(small.data) < len(plain.data) / 3
         refused = client.get(f"{mentee}/1", headers={"Accept-Encoding": "gzip;q=0"})
         assert refused.data == plain.data
+
+    @pytest.mark.parametrize("name", ["answering.js", "worker.js"])
+    def test_no_script_asks_the_clock_of_the_device_or_anybody_else(self, app: Flask, name: str) -> None:
+        source = (Path(app.static_folder or "") / name).read_text(encoding="utf-8")
+
+        assert not re.search(r"\bDate\b|https?://|\beval\b|innerHTML|lastModified", source)
+        assert len(source) < 16_000
 
     def test_only_pages_of_a_link_may_fetch(self, client: FlaskClient, mentee: str) -> None:
         assert "connect-src 'self'" in client.get(f"{mentee}/1").headers["Content-Security-Policy"]

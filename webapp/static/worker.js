@@ -18,7 +18,15 @@ async function keep(path, response) {
   await cache.put(path, new Response(text, { headers }));
 }
 
+// The link leads nowhere any more, so nothing of it may stay here.
 async function forget() {
+  const asked = indexedDB.open("viceversa", 1);
+  asked.onupgradeneeded = () => asked.result.createObjectStore("kept");
+  asked.onsuccess = () => {
+    const store = asked.result.transaction("kept", "readwrite").objectStore("kept");
+    store.delete(IDBKeyRange.bound([LINK], [LINK, []]));
+    asked.result.close();
+  };
   await caches.delete(CACHE);
   await self.registration.unregister();
 }
