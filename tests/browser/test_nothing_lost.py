@@ -121,6 +121,11 @@ def chosen(page: Any) -> dict[str, str]:
     return {one.get_attribute("name"): one.get_attribute("value") for one in inputs}
 
 
+def wait_until_chosen(page: Any, n: int) -> None:
+    """Wait until so many options are chosen; the page's own policy refuses conditions that are given as text."""
+    page.locator("fieldset.question input:checked").nth(n - 1).wait_for(state="attached")
+
+
 def fill_page(page: Any, number: int, code: int = 1) -> None:
     """Answer the ratings of a page, all with one code that its scale has."""
     choose(page, **{item: code for item in PAGES[number - 1] if item != "R1"})
@@ -194,9 +199,9 @@ def test_offline_for_two_pages_then_online(service: Service, device: Callable[..
     # The way back shows what was answered without a connection, and a page that was saved before it.
     press(page, "back")
     page.wait_for_url(f"{link}/3")
-    page.wait_for_function("document.querySelectorAll('fieldset.question input:checked').length === 2")
+    wait_until_chosen(page, 2)
     page.goto(f"{link}/1")
-    page.wait_for_function("document.querySelectorAll('fieldset.question input:checked').length === 3")
+    wait_until_chosen(page, 3)
     page.goto(f"{link}/4")
     choose(page, H1=1)
     page.fill("textarea[name=R1]", "Written without\na connection.")
@@ -323,7 +328,7 @@ def test_two_tabs_and_the_way_back(service: Service, device: Callable[..., Any])
 
     # Back to the page, a change, and on; then sent, back to the check, and sent again.
     first.go_back()
-    first.wait_for_function("document.querySelectorAll('fieldset.question input:checked').length >= 1")
+    wait_until_chosen(first, 1)
     choose(first, A1=5)
     press(first)
     first.wait_for_url(f"{link}/2")
