@@ -110,6 +110,9 @@
       return;
     }
     place.dataset.said = what;
+    document.querySelectorAll(".saved").forEach((one) => {
+      one.hidden = Boolean(what);
+    });
     const found = what && words.content.querySelector(`[data-say="${what}"]`);
     place.replaceChildren(...(found ? [found.cloneNode(true)] : []));
     place.querySelectorAll("[data-switch]").forEach(offerSwitch);
