@@ -131,6 +131,35 @@ class TestLostCookie:
         assert chosen(bare.get(f"{mentee}/1").text) == {"A1": "c:5", "A2": "c:3"}
 
 
+class TestClaim:
+    """The answer to the very first save got lost, and the cookie with it."""
+
+    def test_whoever_began_is_known_again_and_nobody_else(self, app: Flask, mentee: str) -> None:
+        first = {"A1": "c:5", "seen": "", "claim": "a" * 32}
+        assert app.test_client().post(f"{mentee}/1", data=first).status_code == 303
+
+        again = app.test_client()
+        assert again.post(f"{mentee}/1", data={**first, "A2": "c:2"}).status_code == 303
+        assert chosen(again.get(f"{mentee}/1").text) == {"A1": "c:5", "A2": "c:2"}
+        for other in ("b" * 32, "", "a" * 31, "A" * 32, "a" * 33):
+            refused = app.test_client().post(f"{mentee}/1", data={**first, "claim": other})
+            assert refused.status_code == 409
+            assert not chosen(refused.text)
+
+    def test_a_claim_ends_with_what_was_begun_with_it(
+        self, app: Flask, client: FlaskClient, mentee: str
+    ) -> None:
+        claim = "a" * 32
+        client.post(f"{mentee}/1", data={"A1": "c:5", "claim": claim})
+        client.post(f"{mentee}/withdraw")
+        assert client.post(f"{mentee}/1", data={"A1": "c:4", "claim": claim}).status_code == 303
+
+        late = app.test_client().post(f"{mentee}/1", data={"A1": "c:1", "claim": claim})
+
+        assert late.status_code == 409
+        assert chosen(client.get(f"{mentee}/1").text) == {"A1": "c:4"}
+
+
 class TestScript:
     def test_a_save_is_told_where_the_button_leads_and_what_the_page_shows(
         self, client: FlaskClient, mentee: str
