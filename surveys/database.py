@@ -167,7 +167,8 @@ def _prepare_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) ->
     for pragma in (
         f"busy_timeout = {LOCK_WAIT * 1000}",
         "journal_mode = WAL",
-        "synchronous = NORMAL",
+        # What was acknowledged is on the disk: a page that says "saved" is believed, also after a power cut.
+        "synchronous = FULL",
         "foreign_keys = ON",
         # What is deleted is overwritten: an erased answer must not stay readable in a free page of the file.
         "secure_delete = ON",

@@ -1,6 +1,6 @@
 """What may go wrong in a use case, in sentences that a participant or a coordinator can act on."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import ClassVar
 
 from instruments.errors import N_, AnswerProblem
@@ -160,14 +160,18 @@ class LanguageError(CodedError):
 
 
 class AnswerError(SurveyError):
-    """Some answers of a page cannot be kept as they are; the others are kept."""
+    """Some answers of a page cannot be kept as they are; the others are kept.
+
+    `overlaps` are questions that were changed in two places: what is stored stays, and the page is shown with both.
+    """
 
     code = "answers"
     message = N_("Some answers could not be saved.")
     remedy = N_("Please look at the marked questions. All your other answers are saved.")
 
-    def __init__(self, problems: Sequence[AnswerProblem]) -> None:
+    def __init__(self, problems: Sequence[AnswerProblem], overlaps: Collection[str] = ()) -> None:
         self.problems = tuple(problems)
+        self.overlaps = frozenset(overlaps)
         super().__init__()
 
 
@@ -197,6 +201,10 @@ class ResponseError(CodedError):
         "begun_elsewhere": (
             N_("These answers were begun in another browser, so nothing can be saved from this one."),
             N_("Go on there, type the code that is shown there, or start over."),
+        ),
+        "deleted_meanwhile": (
+            N_("Your answers were deleted in another tab or on another device, so nothing was saved."),
+            N_("To answer anew, save this page once more."),
         ),
         "unknown_page": (
             N_("This questionnaire has no page “%(page)s”."),

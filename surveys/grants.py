@@ -134,6 +134,8 @@ GRANTS: Mapping[str, Grants] = {
     # Rights, the log, and who signs in.
     "data_package": _give(READ, PARTICIPANT, OVERSEER) | {RESEARCHER: "INSERT"},
     "erasure_receipt": {PARTICIPANT: ADD},
+    # How long pages take, of nobody how long they took.
+    "page_pace": {PARTICIPANT: "SELECT, INSERT, UPDATE (n)"},
     # What people were promised, for which nobody is named, binds the clock; an overseer is told the times in force.
     "privacy_statement": {PARTICIPANT: ADD, OVERSEER: READ},
     # Who asked, about whom and on what ground stands once it is written, and no page opens anything.

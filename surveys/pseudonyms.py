@@ -95,6 +95,11 @@ class Pseudonyms:
         both = hmac.digest(self._draft_key, subject, "sha256").hex()
         return DraftKeys(both[:KEY_DIGITS], both[KEY_DIGITS:])
 
+    def claimed_key(self, wave_id: str, pair_id: str, participant_id: str, claim: str) -> str:
+        """The key of a draft whose beginner said a secret: whoever says it again began it, though nothing of it is stored."""
+        subject = f"claim:{wave_id}:{pair_id}:{participant_id}:{claim}".encode()
+        return hmac.digest(self._draft_key, subject, "sha256").hex()[:KEY_DIGITS]
+
     def final_key(self, draft_key: str) -> str:
         """The key that a response gets when it is sent; without the link key nobody joins it to its draft."""
         return hmac.digest(self._final_key, draft_key.encode(), "sha256").hex()[:KEY_DIGITS]

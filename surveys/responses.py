@@ -21,6 +21,7 @@ from surveys.database import as_utc
 from surveys.errors import AnswerError, ResponseError, WaveNotOpenError
 from surveys.invitations import hold_invitation
 from surveys.languages import offered_locales
+from surveys.merging import mark_answers, mark_withdrawn, merge_page, read_marks
 from surveys.models import Answer, Comment, Invitation, Respondent, Response, ResponseState, Wave, new_key
 from surveys.pseudonyms import DraftKeys, Pseudonyms
 from surveys.statements import note_statement
@@ -52,6 +53,12 @@ class ResponseView:
         """Whether the answers have been sent."""
         return self.state is ResponseState.SUBMITTED
 
+    def marks(self, item_ids: Iterable[str]) -> str:
+        """What a page with these questions shows, to be sent back with it (`surveys.merging`)."""
+        if self.state is ResponseState.WITHDRAWN:
+            return mark_withdrawn(self.tag)
+        return mark_answers(item_ids, self.answers, self.quotable)
+
 
 MayUse = Callable[[ResponseView], bool]
 
@@ -62,6 +69,17 @@ class Submission:
 
     response: ResponseView
     already_submitted: bool
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """What a page that comes back says of itself: the marks of what it showed, and a secret of whoever opened it."""
+
+    seen: str | None = None
+    claim: str | None = None
+
+
+NOTHING_SAID = _Shown()
 
 
 @dataclass(frozen=True)
@@ -115,6 +133,11 @@ def has_decided(session: Session, invitation: Invitation, pseudonyms: Pseudonyms
     return response is not None and response.state is not ResponseState.DRAFT
 
 
+def claimed_tag(invitation: Invitation, pseudonyms: Pseudonyms, claim: str) -> str:
+    """The tag of the response that was begun with this claim, if there is one."""
+    return _tag(pseudonyms.final_key(_claimed_key(invitation, pseudonyms, claim)))
+
+
 def save_page(
     session: Session,
     invitation: Invitation,
@@ -127,11 +150,15 @@ def save_page(
     folders: Sequence[Path] = (),
     quotable: Collection[str] = (),
     statement: str | None = None,
+    seen: str | None = None,
+    claim: str | None = None,
     may_write: MayUse | None = None,
 ) -> ResponseView:
     """Save one page: `answers` is the page as it stands, so an item that is absent, None or blank is cleared.
 
-    `quotable` names the written answers of the page that may be quoted; the tick goes with the text, so one that is saved without
+    `seen` is `ResponseView.marks` of the page as it was shown: nothing that was saved since is then overwritten unseen, and what was
+    withdrawn since is not begun anew. Without it whoever comes last is right. `claim` is a random secret by which whoever begins a
+    response can show that they did (`claimed_tag`), if the answer to their first save got lost. `quotable` names the written answers of the page that may be quoted; the tick goes with the text, so one that is saved without
     being named may not be quoted. `statement` is the digest of the statement of privacy that the page was shown with.
     `may_write` is asked about what is already saved, once nobody else can write it: whoever looked before may have been overtaken.
     Raises InvitationError, WaveNotOpenError or ResponseError with nothing stored. Raises AnswerError when some answers cannot be kept: the others
@@ -145,6 +172,7 @@ def save_page(
         now=now,
         folders=folders,
         may_write=may_write,
+        shown=_Shown(seen, claim),
     )
     page_id = page if isinstance(page, str) else page.id
     note_statement(session, desk.response, statement)
@@ -153,10 +181,14 @@ def save_page(
         raise ResponseError("unknown_page", page=page_id[:80])
     form = Form(wave=desk.form.wave, role=desk.form.role, pages=(asked,))
     given, check = check_answers(desk.instrument, form, answers)
-    cleared = (item_id for item_id in asked.items if item_id not in given)
-    _write(desk, check.valid, cleared=cleared, quotable=quotable)
-    if check.problems:
-        raise AnswerError(check.problems)
+    write, overlaps = _merge(desk, asked, check.valid, quotable=quotable, seen=seen)
+    cleared = (item_id for item_id in write if item_id not in given)
+    _write(
+        desk, {i: value for i, value in check.valid.items() if i in write}, cleared=cleared, quotable=quotable
+    )
+    overlaps -= {problem.item_id for problem in check.problems}
+    if check.problems or overlaps:
+        raise AnswerError(check.problems, overlaps)
     return view_of(invitation, desk.response, pseudonyms, read_contents(session, desk.response.key))
 
 
@@ -242,6 +274,7 @@ def _open_desk(
     now: datetime,
     folders: Sequence[Path],
     may_write: MayUse | None,
+    shown: _Shown = NOTHING_SAID,
 ) -> _Desk:
     """Check that the person may write now, and hold their response, which is made if there is none."""
     wave = _check_open(session, invitation, now)
@@ -252,7 +285,14 @@ def _open_desk(
     form = form_of(wave, role, instrument)
     today = as_utc(now).date()
     response = _ensure_response(
-        session, invitation, pseudonyms, instrument, locale=locale, today=today, may_write=may_write
+        session,
+        invitation,
+        pseudonyms,
+        instrument,
+        locale=locale,
+        today=today,
+        may_write=may_write,
+        shown=shown,
     )
     response.locale = locale
     response.locale_digest = instrument.locales[locale].digest
@@ -282,14 +322,16 @@ def _ensure_response(
     locale: str,
     today: date,
     may_write: MayUse | None,
+    shown: _Shown,
 ) -> Response:
     """The person's response to this wave about this pair, a draft if there is none; nobody else writes it at this moment."""
     found = _find_response(session, invitation, pseudonyms, hold=True)
     if found is not None and found.state is ResponseState.WITHDRAWN:
+        _check_withdrawal_seen(view_of(invitation, found, pseudonyms), shown.seen, may_write)
         # Whoever starts again does so under a new key: nothing that was handed out for the old one fits any more.
         session.delete(found)
         session.flush()
-        found = None
+        found, shown = None, NOTHING_SAID
     if found is not None:
         _check_leave(invitation, found, pseudonyms, may_write)
         return found
@@ -300,6 +342,7 @@ def _ensure_response(
         session.add(Respondent(key=keys.respondent))
         session.flush()
     response = Response(
+        key=_claimed_key(invitation, pseudonyms, shown.claim) if shown.claim else new_key(),
         respondent_key=keys.respondent,
         pair_key=keys.pair,
         wave_id=invitation.wave_id,
@@ -316,12 +359,26 @@ def _ensure_response(
     return response
 
 
+def _claimed_key(invitation: Invitation, pseudonyms: Pseudonyms, claim: str) -> str:
+    """The key of the draft that was begun with a claim."""
+    return pseudonyms.claimed_key(invitation.wave_id, invitation.pair_id, invitation.participant_id, claim)
+
+
 def _check_leave(
     invitation: Invitation, response: Response, pseudonyms: Pseudonyms, may_write: MayUse | None
 ) -> None:
     """Raise ResponseError unless whoever is there may write a response that somebody has begun."""
     if may_write is not None and not may_write(view_of(invitation, response, pseudonyms)):
         raise ResponseError("begun_elsewhere")
+
+
+def _check_withdrawal_seen(withdrawn: ResponseView, seen: str | None, may_write: MayUse | None) -> None:
+    """Raise ResponseError where a page that was shown before its owner withdrew would quietly begin anew."""
+    if seen is None or (may_write is not None and not may_write(withdrawn)):
+        # Whoever does not hold what was withdrawn was never shown that there was anything.
+        return
+    if read_marks(withdrawn.marks(())).items() - read_marks(seen).items():
+        raise ResponseError("deleted_meanwhile")
 
 
 def _send(desk: _Desk) -> Response:
@@ -419,6 +476,27 @@ def check_answers(
     return given, validate_answers(instrument, form, given)
 
 
+def _merge(
+    desk: _Desk,
+    page: FormPage,
+    sent: Mapping[str, AnswerValue],
+    *,
+    quotable: Collection[str],
+    seen: str | None,
+) -> tuple[Collection[str], frozenset[str]]:
+    """Which questions of a page are to be written, in its order, and which were changed in two places."""
+    if seen is None:
+        return page.items, frozenset()
+    stored = read_contents(desk.session, desk.response.key)
+    merged = merge_page(
+        page.items,
+        seen,
+        read_marks(mark_answers(page.items, sent, quotable)),
+        read_marks(mark_answers(page.items, stored.answers, stored.quotable)),
+    )
+    return [item_id for item_id in page.items if item_id in merged.write], merged.overlaps
+
+
 def _is_blank(value: AnswerValue) -> bool:
     """Whether nothing was chosen and nothing but blanks was typed."""
     return value.code is None and value.missing is None and not (value.text or "").strip()
@@ -492,7 +570,7 @@ def view_of(
     drafted = _is_draft(invitation, response, pseudonyms)
     key = pseudonyms.final_key(response.key) if drafted else response.key
     return ResponseView(
-        tag=sha256(b"response:" + key.encode()).hexdigest(),
+        tag=_tag(key),
         state=response.state,
         role=response.role,
         locale=response.locale,
@@ -503,3 +581,8 @@ def view_of(
         statement=response.statement_digest,
         occasion=response.occasion,
     )
+
+
+def _tag(key: str) -> str:
+    """The digest by which a response is told from another."""
+    return sha256(b"response:" + key.encode()).hexdigest()

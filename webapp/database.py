@@ -1,8 +1,10 @@
 """One engine an app, one session a request: a page that returns commits, a page that raises rolls back."""
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from flask import Flask, Response, current_app, g, request
@@ -74,6 +76,20 @@ def db() -> Session:
         g.session = begin(info={ROLE: role} if database.under_roles else {})
     session: Session = g.session
     return session
+
+
+def session_afterwards() -> Callable[[], AbstractContextManager[Session]]:
+    """Return what begins a transaction of its own, for what is written once the answer to this request is on its way."""
+    database: Database = current_app.extensions[EXTENSION]
+    role = ROLE_OF_BLUEPRINT.get(request.blueprint or "", DatabaseRole.ACCOUNT)
+    return partial(_begin_apart, database, role)
+
+
+@contextmanager
+def _begin_apart(database: Database, role: DatabaseRole) -> Iterator[Session]:
+    """Begin a transaction under a role; it commits at its end."""
+    with database.writers(info={ROLE: role} if database.under_roles else {}) as session, session.begin():
+        yield session
 
 
 def now() -> dt.datetime:

@@ -35,6 +35,7 @@ from surveys.models.confidential import (
 )
 from surveys.models.links import LinkKey, PseudonymLink
 from surveys.models.outbox import InvitationMail, MailState, MailStop, OutboxMail, ReminderMail
+from surveys.models.pace import PagePace
 from surveys.models.privacy import PrivacyStatement
 from surveys.models.program import (
     MINIMUM_FLOOR,
@@ -91,6 +92,7 @@ __all__ = [
     "MessageKind",
     "MessageState",
     "OutboxMail",
+    "PagePace",
     "Pair",
     "PairKey",
     "Participant",

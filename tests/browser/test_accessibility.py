@@ -101,9 +101,11 @@ def walk(page: Any, link: str, locale: str) -> Iterator[str]:
         number += 1
         page.locator("fieldset.question").first.locator("label.option").first.click()
         yield f"page {number}"
-        page.click("button[name=go][value=next]")
+        with page.expect_navigation():
+            page.click("button[name=go][value=next]")
     yield "review"
-    page.click("main form button[type=submit].button >> nth=0")
+    with page.expect_navigation():
+        page.click("main form button[type=submit].button >> nth=0")
     yield "thanks"
     page.click("#support summary")
     yield "thanks with the support card open"

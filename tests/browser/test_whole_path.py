@@ -28,8 +28,10 @@ def answer_everything(page: Any, link: str, locale: str, direction: str) -> None
             options = question.locator(".options label.option")
             options.nth((number + 2) % options.count()).click()
         assert not scrolls_sideways(page)
-        page.click("button[name=go][value=next]")
-    page.click("main form button[type=submit].button >> nth=0")
+        with page.expect_navigation():
+            page.click("button[name=go][value=next]")
+    with page.expect_navigation():
+        page.click("main form button[type=submit].button >> nth=0")
     assert page.get_attribute("html", "lang") == locale
 
 

@@ -438,6 +438,8 @@ def test_every_table_is_dealt_with_or_named_as_kept() -> None:
         "access_user", "access_membership", "pseudonym_key", "audit_head", "retention_step",
         # Who was named to participants, what a moderator signed, themes as published, and what people were promised.
         "program_contact", "draft_acknowledgement", "access_pledge", "wave_themes", "privacy_statement",
+        # How long pages take, of nobody how long they took.
+        "page_pace",
     }  # fmt: skip
 
     assert dealt_with | kept == set(Base.metadata.tables)

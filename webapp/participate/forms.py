@@ -1,7 +1,7 @@
 """One page of a questionnaire as a form: WTForms reads and keeps the values, the instrument decides what is allowed."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from wtforms.form import BaseForm
 from instruments.answers import AnswerValue
 from instruments.errors import AnswerProblem
 from instruments.model import Instrument, Missing, Role, WaveKind
+from surveys.responses import ResponseView
 from webapp.i18n import gettext, isolate
 
 CODE = re.compile(r"c:(-?[0-9]{1,4})")
@@ -143,6 +144,29 @@ class PageForm:
             if problem.item_id in self.item_ids:
                 field = self[problem.item_id]
                 field.process_errors = [*field.process_errors, gettext(problem.message, **problem.params)]
+
+    def take_over(self, saved: ResponseView, overlaps: Collection[str]) -> None:
+        """Show what is saved by now, and beside each question that was changed in two places both answers."""
+        for item_id in self.item_ids:
+            field, stored = self[item_id], saved.answers.get(item_id)
+            if item_id in overlaps:
+                field.process_errors = [*field.process_errors, self._tell_other(item_id, stored)]
+            elif not field.process_errors:
+                field.data = _encode(stored)
+                self._quotable = (self._quotable - {item_id}) | (saved.quotable & {item_id})
+
+    def _tell_other(self, item_id: str, stored: AnswerValue | None) -> str:
+        """What was answered to a question in another place, and what to do now."""
+        if stored is None:
+            return gettext(
+                "It was cleared in another tab or on another device. If what is chosen here is right, save this page again."
+            )
+        words = escape(
+            gettext(
+                "In another tab or on another device it was answered with “%(answer)s”. If what is chosen here is right, save this page again."
+            )
+        )
+        return words % {"answer": isolate(self.wording.answer(item_id, stored))}
 
     @property
     def problems(self) -> list[tuple[str, Markup]]:

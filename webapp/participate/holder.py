@@ -3,23 +3,28 @@
 A personal link passes through other hands, above all the coordinator's, who may hand it out. It therefore opens an empty
 questionnaire for anybody, but never what somebody has saved. The browser that saves the first answer gets a cookie that is
 computed from the response's own random key; a short code computed from the same key lets the person go on elsewhere.
-Nothing about either is stored. Starting over gives the response a new key, so that whoever held the old one holds nothing.
+Nothing about either is stored. Until the cookie has arrived, a secret that the browser made for its first save stands in for it: that
+answer may have got lost on the way. Starting over gives the response a new key, so that whoever held the old one holds nothing.
 What a pair shares is held in the same way, by the pair's own key: no answer opens it, and it opens no answer.
 """
 
 import datetime as dt
 import hmac
+import re
 
-from flask import current_app, request
+from flask import current_app, g, request
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
 from surveys import accounts
 from surveys.invitations import LINK_GRACE
-from surveys.responses import ResponseView
+from surveys.models import Invitation
+from surveys.pseudonyms import Pseudonyms
+from surveys.responses import ResponseView, claimed_tag
 
 # A window of a few weeks, and then as long as the link opens anything.
 COOKIE_LIFE = dt.timedelta(days=30) + LINK_GRACE
+CLAIM = re.compile(r"[0-9a-f]{32}")
 CODE_DIGITS = 8
 # What a pair shares is looked at as long as a programme lasts; browsers keep no cookie longer.
 PAIR_LIFE = dt.timedelta(days=400)
@@ -30,7 +35,22 @@ TRIES_WINDOW = dt.timedelta(hours=1)
 
 def is_held(response: ResponseView) -> bool:
     """Whether this browser is the one that saved the response, or was told its code."""
-    return holds(response.tag)
+    if holds(response.tag):
+        return True
+    claimed: str = g.get("claimed_tag", "")
+    return hmac.compare_digest(claimed, response.tag)
+
+
+def read_claim() -> str | None:
+    """The secret that the browser made for what it sends now, None without one."""
+    claim = request.form.get("claim", "") if request.method == "POST" else ""
+    return claim if CLAIM.fullmatch(claim) else None
+
+
+def note_claim(invitation: Invitation, pseudonyms: Pseudonyms) -> None:
+    """Let the response that was begun with this request's claim count as held."""
+    claim = read_claim()
+    g.claimed_tag = claimed_tag(invitation, pseudonyms, claim) if claim else ""
 
 
 def holds(tag: str) -> bool:

@@ -20,7 +20,8 @@ from webapp.database import db, discard_changes, instrument_folders, now, pseudo
 from webapp.errors import status_of, translate_error
 from webapp.participate import holder
 from webapp.participate.forms import PageForm
-from webapp.participate.views import overwrite_afterwards, read_statement, refuse_foreign_forms
+from webapp.participate.saving import read_statement
+from webapp.participate.views import overwrite_afterwards, refuse_foreign_forms
 from webapp.participate.visit import Visit, open_pulse
 
 blueprint = Blueprint("pulse", __name__, url_prefix="/s")

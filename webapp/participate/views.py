@@ -1,32 +1,60 @@
 """Pages behind a personal link. A GET never writes; every POST saves first and then goes on."""
 
 from functools import partial
-from typing import Any
+from pathlib import Path
 from urllib.parse import urlsplit
 
-from flask import Blueprint, Response, abort, make_response, redirect, render_template, request, url_for
+from flask import (
+    Blueprint,
+    abort,
+    current_app,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
 from werkzeug.wrappers import Response as AnyResponse
 
-from instruments.answers import AnswerValue, validate_answers
 from surveys import pulses, responses, rights, withdrawal
 from surveys.database import overwrite_deleted
 from surveys.errors import AnswerError, ResponseError, WaveNotOpenError
+from surveys.merging import mark_answers
 from webapp import papers
 from webapp.access import csrf
 from webapp.coordinate.words import KINDS
-from webapp.database import db, discard_changes, engine, instrument_folders, now, pseudonyms
+from webapp.database import (
+    db,
+    discard_changes,
+    engine,
+    now,
+    pseudonyms,
+    session_afterwards,
+)
 from webapp.downloads import send_download
 from webapp.errors import status_of, translate_error
-from webapp.negotiation import find_locale, language_tag
-from webapp.participate import holder
-from webapp.participate.forms import PageForm, Wording
+from webapp.participate import holder, pacing, scripted
+from webapp.participate.saving import (
+    address_of,
+    carried,
+    circumstances,
+    form_of,
+    go_on,
+    next_address,
+    read_statement,
+    refuse,
+    show_both,
+    show_form,
+    to_pulse,
+    to_welcome,
+)
 from webapp.participate.trend import HEIGHT, VERDICTS, WIDTH, own_trends
-from webapp.participate.visit import Visit, open_visit
-from webapp.participate.words import LEVELS
+from webapp.participate.visit import open_visit
 
 blueprint = Blueprint("participate", __name__, url_prefix="/s")
 # These forms need no cookie: the secret link is the credential, and `refuse_foreign_forms` keeps other sites out.
 csrf.exempt(blueprint)
+scripted.init_blueprint(blueprint)
 TABLE = "text/csv; charset=utf-8"
 # What the files of a person's own data are called, and what they are.
 FILES = {
@@ -55,6 +83,12 @@ def refuse_foreign_forms() -> None:
         abort(403)
 
 
+@blueprint.get("/worker.js")
+def show_worker() -> AnyResponse:
+    """The script that shows kept pages while there is no connection."""
+    return scripted.serve_worker((Path(current_app.static_folder or "") / "worker.js").read_bytes())
+
+
 @blueprint.get("/<token>")
 def show_welcome(token: str) -> str:
     """Show who asks, what for, and what is promised; or why there is nothing to answer now."""
@@ -73,26 +107,25 @@ def show_privacy(token: str) -> str:
 def show_page(token: str, number: int) -> str | AnyResponse:
     """Show one page of questions with what was saved before."""
     visit = open_visit(token)
-    form = _form_of(visit, number)
+    form = form_of(visit, number)
     if visit.is_pulse:
-        return _to_pulse(visit)
+        return to_pulse(visit)
     if visit.state != "open":
-        return _to_welcome(visit)
+        return to_welcome(visit)
     form.show_answers(visit.answers, visit.response.quotable if visit.response else frozenset())
-    return render_template("participate/page.html", visit=visit, form=form, number=number, levels=LEVELS)
+    return show_form(visit, form, number)
 
 
 @blueprint.post("/<token>/<int:number>")
 def save_answers(token: str, number: int) -> AnyResponse:
     """Save a page and go where the button says; show it again with every value kept if an answer cannot be saved."""
     visit = open_visit(token)
-    form = _form_of(visit, number)
+    form = form_of(visit, number)
     if visit.is_pulse:
-        return _to_pulse(visit)
+        return to_pulse(visit)
     answers, quotable = form.read_answers(request.form), form.read_quotable(request.form)
     if visit.elsewhere:
-        return _refuse(visit, ResponseError("begun_elsewhere"), answers)
-    saved: responses.ResponseView | None
+        return refuse(visit, ResponseError("begun_elsewhere"), answers, number)
     try:
         saved = responses.save_page(
             db(),
@@ -101,22 +134,25 @@ def save_answers(token: str, number: int) -> AnyResponse:
             answers,
             quotable=quotable,
             statement=read_statement(visit),
+            seen=request.form.get("seen"),
+            claim=holder.read_claim(),
             may_write=holder.is_held,
-            **_circumstances(visit),
+            **circumstances(visit),
         )
     except (WaveNotOpenError, ResponseError) as error:
-        return _refuse(visit, error, answers)
+        return refuse(visit, error, answers, number)
     except AnswerError as error:
-        form.add_problems(error.problems)
-        # The good answers of the page are kept, so there is something to hold all the same.
-        saved = responses.load_response(db(), visit.invitation, pseudonyms())
-    if form.problems:
-        page = render_template("participate/page.html", visit=visit, form=form, number=number, levels=LEVELS)
-        answer: AnyResponse = make_response(page, 400)
-    else:
-        answer = redirect(_next_address(visit, number), 303)
+        return show_both(visit, form, number, error)
+    answer = scripted.note_seen(
+        redirect(next_address(visit, number), 303), mark_answers(form.item_ids, answers, quotable)
+    )
+    if visit.open_by_page[number] == len(form.item_ids):
+        # Whoever comes back to a page does not need the time that it takes.
+        write = pacing.collect(visit.place_of(number), request.form.get("seconds", ""), session_afterwards())
+        if write is not None:
+            answer.call_on_close(write)
     # After the first page, and after a new start, this is the browser that may read the answers again.
-    return holder.hold(answer, saved) if saved else answer
+    return holder.hold(answer, saved)
 
 
 @blueprint.get("/<token>/review")
@@ -124,9 +160,9 @@ def show_review(token: str) -> str | AnyResponse:
     """Show what is still open before the answers are sent."""
     visit = open_visit(token)
     if visit.is_pulse:
-        return _to_pulse(visit)
+        return to_pulse(visit)
     if visit.state != "open":
-        return _to_welcome(visit)
+        return to_welcome(visit)
     return render_template("participate/review.html", visit=visit, problem=None)
 
 
@@ -135,17 +171,17 @@ def send_answers(token: str) -> AnyResponse:
     """Send the answers; sending twice is the same as sending once."""
     visit = open_visit(token)
     if visit.is_pulse:
-        return _to_pulse(visit)
+        return to_pulse(visit)
     try:
         responses.submit_response(
             db(),
             visit.invitation,
             statement=read_statement(visit),
             may_write=holder.is_held,
-            **_circumstances(visit),
+            **circumstances(visit),
         )
     except WaveNotOpenError as error:
-        return _refuse(visit, error, {})
+        return refuse(visit, error, {})
     except ResponseError as error:
         # A draft in which nothing was answered would keep the person's other browser out.
         discard_changes()
@@ -162,9 +198,9 @@ def show_thanks(token: str) -> str | AnyResponse:
     """Say that the answers arrived."""
     visit = open_visit(token)
     if visit.is_pulse:
-        return _to_pulse(visit)
+        return to_pulse(visit)
     if not visit.submitted:
-        return _to_welcome(visit)
+        return to_welcome(visit)
     return render_template("participate/thanks.html", visit=visit, kinds=KINDS)
 
 
@@ -177,19 +213,22 @@ def take_up_answers(token: str) -> AnyResponse:
             if visit.elsewhere:
                 responses.withdraw_response(db(), visit.invitation, pseudonyms=pseudonyms(), now=now())
         except (WaveNotOpenError, ResponseError) as error:
-            return _refuse(visit, error, {})
-        first = url_for("participate.show_page", token=token, number=1)
-        return overwrite_afterwards(redirect(first, 303))
+            return refuse(visit, error, {})
+        return overwrite_afterwards(go_on(visit) or redirect(address_of(visit, 1), 303))
     if visit.response:
-        return _to_welcome(visit)
+        return to_welcome(visit)
     # Where nothing is saved the answer is that of a wrong code.
     tag = visit.elsewhere.tag if visit.elsewhere else None
     fits = holder.try_code(db(), visit.tries_key, tag, request.form.get("code", ""), now=now())
     if fits and visit.elsewhere:
-        return holder.hold(_to_welcome(visit), visit.elsewhere)
+        return holder.hold(go_on(visit) or to_welcome(visit), visit.elsewhere)
     too_often = fits is None
     page = render_template(
-        "participate/welcome.html", visit=visit, wrong_code=not too_often, too_often=too_often
+        "participate/welcome.html",
+        visit=visit,
+        wrong_code=not too_often,
+        too_often=too_often,
+        carried=carried(),
     )
     return make_response(page, 429 if too_often else 400)
 
@@ -266,7 +305,7 @@ def print_certificate(token: str) -> AnyResponse:
     """Send the certificate of participation once the programme has ended for the pair."""
     visit = open_visit(token, with_answers=False)
     if visit.certificate is None:
-        return _to_welcome(visit)
+        return to_welcome(visit)
     return papers.send_pdf(papers.print_certificate(visit.certificate, today=now().date()), "certificate.pdf")
 
 
@@ -285,8 +324,8 @@ def withdraw_answers(token: str) -> AnyResponse:
         try:
             withdraw(db(), visit.invitation, pseudonyms=pseudonyms(), now=now(), may_write=holder.is_held)
         except (WaveNotOpenError, ResponseError) as error:
-            return _refuse(visit, error, {})
-    return overwrite_afterwards(_to_welcome(visit))
+            return refuse(visit, error, {})
+    return overwrite_afterwards(to_welcome(visit))
 
 
 @blueprint.post("/<token>/leave")
@@ -295,7 +334,7 @@ def leave_surveys(token: str) -> AnyResponse:
     visit = open_visit(token)
     if not visit.may_leave:
         # A link alone, which others may have seen, is not enough to delete all that a person ever answered; nor is a pulse.
-        return _to_welcome(visit)
+        return to_welcome(visit)
     person = visit.invitation.participant
     # Counted is what this browser gave: how much the person answered elsewhere is not told to whoever holds a link.
     counted, packages = rights.count_own(visit.own_responses), visit.packages
@@ -312,63 +351,3 @@ def overwrite_afterwards(answer: AnyResponse) -> AnyResponse:
     """Once the answer is on its way, and the erasure committed, let nothing of it stay beside the database."""
     answer.call_on_close(partial(overwrite_deleted, engine()))
     return answer
-
-
-def _circumstances(visit: Visit) -> dict[str, Any]:
-    """Return what every use case that writes a response is told."""
-    return {"pseudonyms": pseudonyms(), "locale": visit.locale, "now": now(), "folders": instrument_folders()}
-
-
-def read_statement(visit: Visit) -> str | None:
-    """Return the digest of the statement that the page was shown with, once the present one is kept."""
-    read: str | None = request.form.get("statement")
-    if read == visit.privacy.shown.digest:
-        visit.privacy.keep()
-    return read
-
-
-def _form_of(visit: Visit, number: int) -> PageForm:
-    """Return the form of a page, or the page that says there is none."""
-    try:
-        return visit.page_form(number)
-    except IndexError:
-        abort(404)
-
-
-def _next_address(visit: Visit, number: int) -> str:
-    """Return where the pressed button leads once the page is saved."""
-    language, go = find_locale(request.form.get("language"), visit.locales), request.form.get("go")
-    if language:
-        tag = language_tag(language)
-        return url_for("participate.show_page", token=visit.token, number=number, lang=tag)
-    if go == "stop":
-        return url_for("participate.show_welcome", token=visit.token, saved=1)
-    if go == "back":
-        return url_for("participate.show_page", token=visit.token, number=max(1, number - 1))
-    if number < len(visit.pages):
-        return url_for("participate.show_page", token=visit.token, number=number + 1)
-    return url_for("participate.show_review", token=visit.token)
-
-
-def _to_welcome(visit: Visit) -> AnyResponse:
-    """Lead back to the first page, which knows what can be done now."""
-    return redirect(url_for("participate.show_welcome", token=visit.token), 303)
-
-
-def _to_pulse(visit: Visit) -> AnyResponse:
-    """Lead to the page on which a pulse is written and sent in one step."""
-    return redirect(url_for("pulse.show_pulse", token=visit.token), 303)
-
-
-def _refuse(
-    visit: Visit, error: WaveNotOpenError | ResponseError, answers: dict[str, AnswerValue]
-) -> Response:
-    """Say why nothing was saved, and show what was chosen so that it is not lost."""
-    wording = Wording(visit.instrument, visit.form.role, visit.wave.kind, visit.locale, visit.partner)
-    valid = validate_answers(visit.instrument, visit.form, answers).valid
-    typed = [(wording.item(item_id), wording.answer(item_id, answer)) for item_id, answer in valid.items()]
-    message, remedy = translate_error(error)
-    page = render_template(
-        "participate/refused.html", visit=visit, message=message, remedy=remedy, typed=typed
-    )
-    return make_response(page, status_of(error))

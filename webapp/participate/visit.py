@@ -2,7 +2,6 @@
 
 import datetime as dt
 import hmac
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,6 +17,7 @@ from surveys import (
     languages,
     messages,
     own_answers,
+    pace,
     pair_keys,
     pulses,
     responses,
@@ -41,15 +41,11 @@ from surveys.models import (
 from surveys.program_contacts import has_office, program_contacts
 from webapp import i18n
 from webapp.database import db, instrument_folders, now, pseudonyms
-from webapp.participate import holder
+from webapp.participate import holder, pacing
 from webapp.participate.forms import PageForm, Wording
 from webapp.participate.statement import StatementPage, open_statement
+from webapp.participate.words import GOAL_FORMAT
 
-# Time budget of measurement.md 3.1: seconds for a rating and for a written answer.
-SECONDS_PER_CHOICE = 8
-SECONDS_PER_TEXT = 45
-# Questions with this response format are about the goals of the pair, in the order of their names.
-GOAL_FORMAT = "goal"
 # Whom somebody in trouble may turn to, in the order in which they are named.
 SAFE_CHANNELS = (ContactKind.NEUTRAL, ContactKind.EXTERNAL, ContactKind.SAFEGUARDING)
 
@@ -342,9 +338,27 @@ class Visit:
     @property
     def minutes(self) -> int:
         """How long the questionnaire takes, rounded up."""
-        kinds = [self.instrument.format_of(item_id).kind for item_id in self.form.item_ids]
-        seconds = sum(SECONDS_PER_TEXT if kind == "text" else SECONDS_PER_CHOICE for kind in kinds)
-        return max(1, math.ceil(seconds / 60))
+        return self.minutes_from(1)
+
+    def minutes_from(self, number: int) -> int:
+        """How long this page and the following ones take, rounded up."""
+        pages = list(enumerate(self.pages, start=1))[number - 1 :]
+        measured = pace.median_seconds(
+            db(), self.instrument.id, self.instrument.version, self.wave.kind, self.form.role
+        )
+        return pacing.in_minutes(
+            sum(measured.get(n) or pacing.budget(self.instrument, page.items) for n, page in pages)
+        )
+
+    def place_of(self, number: int) -> pace.PlaceOfPage:
+        """What the duration of a page is known by: nothing of whoever looked at it."""
+        return pace.PlaceOfPage(
+            self.instrument.id, self.instrument.version, self.wave.kind, self.form.role, number
+        )
+
+    def seen(self, number: int) -> str:
+        """The marks of what a page shows, so that it cannot overwrite what it never showed."""
+        return self.response.marks(self.page(number).items) if self.response else ""
 
     @cached_property
     def open_by_page(self) -> dict[int, int]:
@@ -432,6 +446,7 @@ def _read_saved(
         held = pulses.load_pulses(db(), invitation, pseudonyms(), may_read=holder.is_held)
         # A pulse of another browser is in nobody's way: the next one stands beside it.
         return (held[-1] if held else None), None
+    holder.note_claim(invitation, pseudonyms())
     saved = responses.load_response(db(), invitation, pseudonyms(), may_read=holder.is_held)
     if saved is not None and holder.is_held(saved):
         return saved, None

@@ -42,6 +42,8 @@ RESULTS: Mapping[MediationResult, ChoiceWords] = {
     MediationResult.NOT: ChoiceWords(N_("It is not resolved")),
 }
 
+# Questions with this response format are about the goals of the pair, in the order of their names.
+GOAL_FORMAT = "goal"
 # The same words as those of a question about a goal; the lowest level first, as it is stored.
 LEVELS: Mapping[int, str] = {
     -2: N_("Much less than we aimed for"),
