@@ -26,7 +26,7 @@ SENSITIVE_FLOOR = 10
 # Backups lie outside of this software; those who run it are told to replace them in this time, and participants that they do.
 BACKUP_DAYS = 35
 # A change of what the streams promise, who reads what, or on which legal ground, is a change of this number.
-PROMISE_VERSION = "1"
+PROMISE_VERSION = "2"
 
 
 @dataclass(frozen=True)

@@ -251,6 +251,12 @@ def _readers(facts: PrivacyFacts) -> Iterator[Sentence]:
     )
     yield Sentence(
         N_(
+            "What you log of your meetings: day, format and minutes the coordinator too, your notes only you and %(partner)s."
+        ),
+        {"partner": Partner()},
+    )
+    yield Sentence(
+        N_(
             "Your coordinator sees names, pairs, dates and published results, but no answers, and not who has answered."
         )
     )
@@ -267,6 +273,11 @@ def _readers(facts: PrivacyFacts) -> Iterator[Sentence]:
     yield Sentence(
         N_(
             "A works council or a data protection officer may read the log of what was done with data. It holds no answers."
+        )
+    )
+    yield Sentence(
+        N_(
+            "If mails are sent to you, those who run the mail server see them, and in a reminder that you had not answered. They may tell nobody."
         )
     )
     yield Sentence(
@@ -352,6 +363,9 @@ def retention_sentences(facts: PrivacyFacts) -> Iterator[Sentence]:
     )
     for text, time in lines:
         yield Sentence(text, {"time": time})
+    yield Sentence(
+        N_("What you have not sent yet is kept on your device only if you allow it there, until it is sent.")
+    )
     yield backup_sentence(facts)
     yield Sentence(
         N_("Results that were already published stay as they are; they show groups, never single people.")

@@ -54,6 +54,10 @@ RISKS = (
         "answers"),
     ),
     (
+        "Whoever runs the mail server learns from a reminder who has not answered, or opens a link",
+        ("Mails are sent only if a server is configured; its operators may tell nobody; at most two reminders; a link opens an empty form, never answers"),
+    ),
+    (
         "Somebody learns what a partner wished: to end, to talk, or not to go on",
         ("Talks are also held by lot, and the list gives no reason; a no to going on is kept nowhere; pages say beforehand what can be inferred"),
     ),

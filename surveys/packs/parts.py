@@ -149,6 +149,12 @@ def roles_table(facts: PackFacts) -> Table:
             "to be kept with different people: whoever holds both could join names and answers",
             "—",
         ),
+        (
+            "Those who run the mail server",
+            "mails with names and personal links, where mails are sent; from a reminder, who had not answered",
+            "answers",
+            "—",
+        ),
     ]  # fmt: skip
     return table(("Who", "Sees", "Never sees", "Holders now"), rows)
 

@@ -90,7 +90,7 @@ class TestDigest:
             {"organisation": "Other Works"},
             {"log_months": 35},
             {"backup_days": 36},
-            {"promise_version": "2"},
+            {"promise_version": "3"},
             {"offices": (privacy.NamedOffice(ContactKind.SAFEGUARDING, "Sam", "ext. 1"),)},
         ],
     )
