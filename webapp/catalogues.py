@@ -26,7 +26,9 @@ from webapp.i18n import read_header
 
 ROOT = PACKAGE_FOLDER.parent
 ROOMS = ("instruments", "scoring", "surveys", "webapp")
-METHODS = [("**.py", "python"), ("**/templates/**.html", "jinja2"), ("templates/**.html", "jinja2")]
+METHODS = [("**.py", "python")] + [
+    (f"{folder}templates/**.{kind}", "jinja2") for folder in ("**/", "") for kind in ("html", "txt")
+]
 OPTIONS: dict[str, dict[str, Any]] = {
     pattern: {"trimmed": "true", "silent": "false"} for pattern, method in METHODS if method == "jinja2"
 }
