@@ -16,7 +16,16 @@ from sqlalchemy.orm import Session
 
 from instruments.answers import AnswerValue
 from instruments.model import Form, Instrument, Item, Missing, Role, WaveKind
-from surveys import demo_addressed, demo_comments, invitations, languages, programs, responses, waves
+from surveys import (
+    demo_addressed,
+    demo_comments,
+    demo_meetings,
+    invitations,
+    languages,
+    programs,
+    responses,
+    waves,
+)
 from surveys.models.program import Cohort, Pair, Participant, Program, Wave
 from surveys.pseudonyms import Pseudonyms
 
@@ -184,6 +193,8 @@ def seed_demo(
             now,
         )
     demo_addressed.seed_addressed(session, program, now=now)
+    if not cohorts[0].finished:
+        demo_meetings.seed_meetings(session, program, instrument, now=now)
     return Demo(program, *(tokens[link] for link in READY_LINKS))
 
 
