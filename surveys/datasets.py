@@ -6,7 +6,6 @@ What is read here is confidential and pseudonymous; nothing of it may be shown b
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,11 +55,10 @@ class AnswerRow:
 
 @dataclass(frozen=True, slots=True)
 class PulseRow:
-    """One answer of one pulse: the answer as in any other wave, which of the person's pulses it belongs to, and its month."""
+    """One answer of one pulse: the answer as in any other wave, and which of the person's pulses it belongs to."""
 
     answer: AnswerRow
     occasion: int
-    month: date | None
 
 
 @dataclass(frozen=True)
@@ -223,7 +221,6 @@ def pulse_rows(session: Session, waves: Iterable[Wave], *, folders: Sequence[Pat
             Response.role,
             Response.wave_id,
             Response.occasion,
-            Response.month,
         )
         .where(Response.wave_id.in_(wave_of), Response.state == ResponseState.SUBMITTED)
         .order_by(Response.wave_id, Response.respondent_key, Response.pair_key, Response.occasion)
@@ -240,9 +237,8 @@ def pulse_rows(session: Session, waves: Iterable[Wave], *, folders: Sequence[Pat
                 *given.get((key, item), (None, SKIPPED)),
             ),
             occasion,
-            month,
         )
-        for key, respondent, pair, role, wave_id, occasion, month in sent
+        for key, respondent, pair, role, wave_id, occasion in sent
         for item in forms[wave_id, Role(role)]
     ]
 

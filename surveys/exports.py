@@ -26,6 +26,7 @@ from surveys.database import as_utc
 from surveys.datasets import (
     Cell,
     LeftOut,
+    PulseRow,
     answer_rows,
     by_questionnaire,
     closed_pulses,
@@ -244,27 +245,46 @@ def _answer_lines(session: Session, data: _Data, folders: Sequence[Path]) -> Ite
 
 
 def _pulse_lines(session: Session, data: _Data, folders: Sequence[Path]) -> Iterator[Sequence[object]]:
-    """pulses_long.csv: months are counted from the one in which the cohort started, for a date would let people be recognised."""
-    yield (*PERSON, "occasion", "month", "item", "code", "missing")
+    """pulses_long.csv, without dates; a person's n-th pulse is in it if as many as the floor gave n or more.
+
+    Coordinators know how often each pair met and in which month, and months, or the longest series of all, would tell whose it is.
+    """
+    yield (*PERSON, "occasion", "item", "code", "missing")
     waves = [wave for group in data.pulses for wave in group.waves]
-    starts = {wave.cohort_id: wave.cohort.starts_on for wave in waves}
+    floors = {wave.cohort_id: floor_of(wave) for wave in waves}
+    rows = [
+        pulse
+        for pulse in pulse_rows(session, waves, folders=folders)
+        if not data.left_out.has_item(
+            (pulse.answer.cohort, pulse.answer.role, pulse.answer.wave), pulse.answer.item
+        )
+    ]
+    places = _number_pulses(rows)
+    people: dict[tuple[str, Role, int], set[str]] = {}
+    for (respondent, _, cohort, role, _), place in places.items():
+        people.setdefault((cohort, role, place), set()).add(respondent)
     lines = []
-    for pulse in pulse_rows(session, waves, folders=folders):
-        row, start = pulse.answer, starts[pulse.answer.cohort]
-        if data.left_out.has_item((row.cohort, row.role, row.wave), row.item):
+    for pulse in rows:
+        row = pulse.answer
+        place = places[row.respondent, row.pair, row.cohort, row.role, pulse.occasion]
+        if len(people[row.cohort, row.role, place]) < floors[row.cohort]:
             continue
         person = data.person(row.respondent, row.pair, row.cohort, row.role.value)
-        code = "" if row.code is None else row.code
-        month = _months_between(start, pulse.month)
-        lines.append((*person, pulse.occasion, month, row.item, code, row.missing))
+        lines.append((*person, place, row.item, "" if row.code is None else row.code, row.missing))
     yield from sorted(lines, key=lambda line: (*_place(line[: len(PERSON)]), line[4]))
 
 
-def _months_between(start: dt.date | None, month: dt.date | None) -> int | str:
-    """How many months later; empty where one of the two is not known."""
-    if start is None or month is None:
-        return ""
-    return 12 * (month.year - start.year) + month.month - start.month
+def _number_pulses(rows: Iterable[PulseRow]) -> dict[tuple[str, str, str, Role, int], int]:
+    """The place of each pulse in its person's own order about a pair, from 1 on."""
+    given: dict[tuple[str, str, str, Role], set[int]] = {}
+    for pulse in rows:
+        row = pulse.answer
+        given.setdefault((row.respondent, row.pair, row.cohort, row.role), set()).add(pulse.occasion)
+    return {
+        (*series, occasion): place
+        for series, occasions in given.items()
+        for place, occasion in enumerate(sorted(occasions), start=1)
+    }
 
 
 def _score_lines(data: _Data) -> Iterator[Sequence[object]]:

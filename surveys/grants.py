@@ -92,8 +92,7 @@ GRANTS: Mapping[str, Grants] = {
     "confidential_response": {
         PARTICIPANT: OWN,
         RELEASES: "SELECT (key, respondent_key, pair_key, wave_id, role, locale, state, submitted_on)",
-        # Of the day only the month of a pulse.
-        RESEARCHER: "SELECT (key, respondent_key, pair_key, wave_id, role, locale, state, occasion, month)",
+        RESEARCHER: "SELECT (key, respondent_key, pair_key, wave_id, role, locale, state, occasion)",
         # Neither role nor pair nor day.
         MODERATOR: "SELECT (key, respondent_key, wave_id, locale, state)",
     },

@@ -28,8 +28,8 @@ Files (CSV after RFC 4180: comma, double quotes, CRLF; UTF-8 without byte order 
   wide.csv          one row for each respondent in each pair; ITEM.WAVE holds raw codes, SCALE.WAVE scores
   answers_long.csv  one row for each question asked: `code`, or why there is none in `missing`
   scores_long.csv   one row for each scale asked: `score`, and how many of its items were answered
-  pulses_long.csv   the same for pulses, where there are any: `occasion` counts the pulses of one person in one pair, `month` the
-                    months since the one in which the cohort started; no scores are computed from them
+  pulses_long.csv   the same for pulses, where there are any: `occasion` counts the pulses of one person in one pair, as far as
+                    as many people as the floor gave that many; without dates, and no scores are computed from them
   codebook.csv      every item and scale: wording, codes, keys, waves
   manifest.json     versions, digests, waves, what was left out, and a SHA-256 for each file
 
