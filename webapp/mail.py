@@ -3,6 +3,7 @@
 import datetime as dt
 import unicodedata
 import zoneinfo
+from collections.abc import Container
 from dataclasses import dataclass
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -12,6 +13,7 @@ from hashlib import sha256
 from flask import current_app, render_template
 
 from surveys.invitations import hash_token
+from surveys.languages import offered_locales
 from surveys.outbox import Claim, Letter
 from surveys.waves import instrument_of
 from webapp import i18n
@@ -19,6 +21,7 @@ from webapp.calendar_file import make_calendar
 from webapp.config import SOURCE_LOCALE
 from webapp.coordinate.words import KINDS
 from webapp.i18n import gettext as _
+from webapp.negotiation import language_tag
 from webapp.personal_links import make_token
 
 LONGEST_NAME = 100
@@ -47,7 +50,7 @@ def write_mail(claim: Claim, letter: Letter) -> Envelope | None:
         return None
     base: str = current_app.config["BASE_URL"]
     instrument = instrument_of(letter.wave, folders=current_app.config["INSTRUMENT_FOLDERS"])
-    with i18n.force_locale(choose_locale(letter, tuple(instrument.locales))):
+    with i18n.force_locale(choose_locale(letter, offered_locales(letter.wave, instrument))):
         title = instrument.title_in(i18n.get_locale())
         return _compose(claim, letter, title, f"{base}/s/{token}" if fits else "")
 
@@ -71,9 +74,9 @@ def next_allowed(moment: dt.datetime, zone: dt.tzinfo) -> dt.datetime:
     return dt.datetime.combine(day, dt.time(MORNING), tzinfo=zone).astimezone(dt.UTC)
 
 
-def choose_locale(letter: Letter, written: tuple[str, ...]) -> str:
+def choose_locale(letter: Letter, written: Container[str]) -> str:
     """The reader's language if both the questionnaire and the pages are there in it, else the programme's, else the first."""
-    offered = [locale for locale in i18n.interface_locales() if locale in written]
+    offered = i18n.locales_among(written)
     for wish in (letter.contact.locale, letter.wave.cohort.program.default_locale):
         if wish in offered:
             return wish
@@ -152,5 +155,5 @@ def _compose(claim: Claim, letter: Letter, title: str, link: str) -> Envelope:
             params={"charset": "utf-8"},
         )
     # Last, because each new part takes what was said of the content along.
-    message["Content-Language"] = i18n.get_locale()
+    message["Content-Language"] = language_tag(i18n.get_locale())
     return Envelope(sender, recipient, message.as_bytes())

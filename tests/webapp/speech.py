@@ -10,6 +10,9 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from email import message_from_bytes
+from email.message import EmailMessage
+from email.policy import default
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -32,10 +35,27 @@ from instruments.po import format_po
 from instruments.translate import make_template
 from surveys import accounts, break_glass, invitations, pledges, programs, release_refusals, waves
 from surveys.errors import ReleaseAuditError
-from surveys.models import Cohort, Contact, ContactKind, Message, Participant, Program, Theme, User
+from surveys.invitations import hash_token
+from surveys.models import (
+    Cohort,
+    Contact,
+    ContactKind,
+    Invitation,
+    InvitationMail,
+    MailState,
+    Message,
+    Participant,
+    Program,
+    ReminderMail,
+    Theme,
+    User,
+)
+from surveys.outbox import Claim, Letter
 from surveys.program_contacts import set_program_contact
 from tests.webapp.worlds import COOKIE, START, TOY_FOLDERS, FreeHasher, Seeds, add_pairs, writing
 from webapp import catalogues
+from webapp.mail import write_mail
+from webapp.personal_links import make_token
 
 # Right to left, so that whatever is done for such pages is done here as well; Babel writes its dates without Latin letters.
 PSEUDO = "fa"
@@ -274,6 +294,9 @@ def seed_speech(path: Path, seeds: Seeds, instrument: Instrument, folders: tuple
                     session, desk, user, email="mentor1@north.org", role=Role.MENTOR, ground="court_order",
                     reference="AZ-12/2027", password="", now=START, hasher=Trusting(),
                 )  # fmt: skip
+        # One address of the desk does not work.
+        for contact in session.scalars(select(Contact).order_by(Contact.email).limit(3)):
+            contact.bounced = True
         names = [*_names(session)]
     return World(links, users, sorted(names, key=len, reverse=True), seeds)
 
@@ -298,7 +321,8 @@ def _invite(
     """A cohort for each kind of wave, one whose wave is still to come, and one whose wave is over."""
     links = {}
     plan = {
-        kind.value: (kind, -3) for kind in (WaveKind.T0, WaveKind.TC, WaveKind.T2, WaveKind.T3A, WaveKind.T3B)
+        kind.value: (kind, -3)
+        for kind in (WaveKind.T0, WaveKind.TC, WaveKind.T2, WaveKind.T3A, WaveKind.T3B, WaveKind.PL)
     }
     for name, (kind, opens) in {**plan, "Later": (WaveKind.T0, 3), "Over": (WaveKind.T0, -30)}.items():
         cohort = programs.add_cohort(session, program, name=f"Quay-{name}", starts_on=START.date(), now=START)
@@ -314,6 +338,8 @@ def _invite(
     return links
 
 
+# Whoever has one of these links opens what the pair shares.
+PAIRED = {"T2", "Over"}
 # Whoever has one of these links answers, page by page.
 ANSWERED = {"T0", "T3b", "Over"}
 # Each kind of wave is looked at by one of the two.
@@ -323,6 +349,7 @@ ASKED = {
     ("T2", "mentee"),
     ("T3a", "mentee"),
     ("T3b", "mentor"),
+    ("PL", "mentee"),
     ("Later", "mentor"),
     ("Over", "mentor"),
 }
@@ -362,6 +389,39 @@ def walk_all(walk: Walk, path: Path, world: World) -> None:
     name_offices(path)
     walk_participants(walk, world, set(world.links) - {"Later"})
     walk_rooms(walk, world)
+    read_mails(walk, path, world)
+
+
+def read_mails(walk: Walk, path: Path, world: World) -> None:
+    """An invitation and a reminder, each as text and as HTML."""
+    with writing(path) as session, walk.app.test_request_context():
+        invitation = session.scalars(
+            select(Invitation).where(Invitation.token_hash == hash_token(world.links["T0"]))
+        ).one()
+        contact = session.get_one(Contact, invitation.participant_id)
+        letter = Letter(invitation, invitation.wave, contact, "Ω")
+        contact.locale = walk.locale
+        invitation.token_hash = hash_token(make_token(invitation.id))
+        for mail in (InvitationMail, ReminderMail):
+            envelope = write_mail(Claim(mail, "one", MailState.WAITING, ""), letter)
+            assert envelope is not None
+            _read_mail(walk, message_from_bytes(envelope.content, policy=default), mail.__name__)
+        session.rollback()
+
+
+def _read_mail(walk: Walk, mail: EmailMessage, name: str) -> None:
+    """Take in a mail as a page: its subject, its text line by line, and its HTML."""
+    language = mail["Content-Language"]
+    html = mail.get_body(("html",))
+    text = mail.get_body(("plain",))
+    assert html is not None
+    assert text is not None
+    page = Reader(html.get_content())
+    walk.directions.add((page.language, page.direction))
+    lines = [str(mail["Subject"]), *text.get_content().splitlines()]
+    spoken = [Piece(line, language, False, "title") for line in lines if "://" not in line]
+    for piece in (*page.pieces, *spoken):
+        walk.said.setdefault(piece, f"mail {name}")
 
 
 def _token(client: FlaskClient, address: str) -> dict[str, str]:
@@ -381,9 +441,25 @@ def walk_participants(walk: Walk, world: World, cohorts: set[str]) -> None:
             if page is None or not page.forms:
                 break
             walk.post(client, f"{link}/{number}", go="next")
-        for page in ("", "/review", "/write", "/privacy", "/my-data", "/withdraw"):
+        for page in (
+            "",
+            "/review",
+            "/write",
+            "/privacy",
+            "/my-data",
+            "/withdraw",
+            "/over-time",
+            "/mails",
+            "/pulse",
+        ):
             walk.get(client, link + page)
         _write(walk, client, link, name)
+        if name in PAIRED:
+            _share(walk, client, link)
+            for wish in ("stop", "resume", ""):
+                walk.post(client, f"{link}/mails", do=wish)
+        if name == "PL":
+            _pulse(walk, client, link)
         if name in ANSWERED:
             _answer(walk, client, link)
 
@@ -402,6 +478,42 @@ def _write(walk: Walk, client: FlaskClient, link: str, name: str) -> None:
         walk.get(client, f"{link}/{page}")
         walk.post(client, f"{link}/{page}")
         walk.post(client, f"{link}/{page}", **data)
+
+
+def _share(walk: Walk, client: FlaskClient, link: str) -> None:
+    """What a pair shares, and the log of its meetings: closed, opened, filled in badly and well, from elsewhere, and deleted."""
+    goals, meetings = f"{link}/goals", f"{link}/meetings"
+    walk.get(client, goals)
+    walk.post(client, goals, form_key="c" * 32)
+    walk.post(walk.client(), f"{link}/pair", do="code", code="1")
+    walk.post(client, f"{link}/pair", do="open")
+    walk.post(client, goals, form_key="d" * 32)
+    goal = {"text": "Ω", "form_key": "d" * 32, **{f"level{n}": "Δ" for n in range(-2, 3)}}
+    page = walk.post(client, goals, **goal)
+    walk.get(walk.client(), goals)
+    walk.post(walk.client(), f"{link}/pair", do="over")
+    for action in page.forms if page else ():
+        walk.post(client, urljoin(goals, action[0]), **action[1], do="delete")
+    walk.get(client, meetings)
+    walk.post(client, meetings, form_key="e" * 32)
+    told = {"held_on": START.date().isoformat(), "took_place": "yes", "format": "virtual", "minutes": "50"}
+    held = walk.post(client, meetings, form_key="f" * 32, **told)
+    walk.get(client, meetings)
+    for action, hidden in held.forms if held else ():
+        for wish in ("save", "delete"):
+            walk.post(client, urljoin(f"{meetings}/", action), **hidden, do=wish, n_agreed="many")
+
+
+def _pulse(walk: Walk, client: FlaskClient, link: str) -> None:
+    """Pulses: one without answers, one with, the rest after it, and taking it back."""
+    text = client.get(f"{link}/pulse").text
+    item, value = re.findall(r'type="radio"[^>]* name="([^"]+)" value="(c:\d+)"', text)[0]
+    walk.post(client, f"{link}/pulse", form_key="a" * 32)
+    walk.post(client, f"{link}/pulse", **{item: "c:99", "form_key": "a" * 32})
+    walk.post(client, f"{link}/pulse", **{item: value, "form_key": "a" * 32})
+    for page in ("/pulse", "", "/my-data", "/withdraw", "/thanks"):
+        walk.get(client, link + page)
+    walk.post(client, f"{link}/pulse/withdraw")
 
 
 def _answer(walk: Walk, client: FlaskClient, link: str) -> None:

@@ -91,8 +91,9 @@ def test_an_instrument_by_id_and_version(run: Run, tmp_path: Path) -> None:
     newest = run("answers.csv", "--instrument", "core-battery", *QUICK).stdout
     named = run("answers.csv", "--instrument", "core-battery@0.1.0", *QUICK).stdout
 
-    assert newest == named
-    assert "Scales from core-battery 0.1.0" in newest
+    assert "Scales from core-battery 0.1.0" in named
+    # The next version only asks in more languages.
+    assert newest.replace("0.1.1", "0.1.0") == named
     assert "There is no instrument nothing" in run("answers.csv", "--instrument", "nothing", status=1).output
     assert (
         "core-battery of version 9.9.9"

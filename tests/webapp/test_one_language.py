@@ -27,12 +27,13 @@ from webapp import catalogues, create_app, i18n
 from webapp.config import LOCALES, PACKAGE_FOLDER, TRANSLATIONS_FOLDER
 from webapp.database import dispose_engine
 from webapp.i18n import read_catalogue, text_direction
+from webapp.mail_settings import SmtpSettings
 from webapp.negotiation import language_tag
 
 LETTERS = re.compile(r"[A-Za-z]{2,}")
 # What is the same in every language: our name, licences, kinds of files, addresses, times, codes, digests, versions, languages by code.
 SAME_EVERYWHERE = re.compile(
-    r"Viceversa|GNU General Public License|CC BY|\bCookie\b|\(cookies\)|\b[0-9]{2}\s[ap]m\b|\b(?:CSV|JSON|JSONL|PDF|UTC|UTF-8)\b|\S+@\S+|\b[0-9a-f]{16,}\b"
+    r"Viceversa|https?://\S+|GNU General Public License|CC BY|\bCookie\b|\(cookies\)|\b[0-9]{2}\s[ap]m\b|\b(?:CSV|JSON|JSONL|PDF|UTC|UTF-8)\b|\S+@\S+|\b[0-9a-f]{16,}\b"
     r"|\b[A-Z0-9]+(?:[_-][A-Z0-9]+)*\b|\b[a-z-]+ [0-9]+\.[0-9]+\.[0-9]+\b|\([a-z]{2}\)"
 )
 ISOLATED = re.compile("\u2068[^\u2069]*\u2069")
@@ -41,6 +42,11 @@ SCRIPTS = {"ar": "ARABIC", "ur": "ARABIC", "hi": "DEVANAGARI", "zh_Hans": "CJK U
 PARTICIPANTS = re.compile(
     r"webapp/(?:participate|templates/(?:participate|errors)|errors\.py|front|templates/front|i18n)"
 )
+# Files and pictures are not pages.
+FILES = {
+    "static", "coordinate.draw_comparison", "participate.download_my_data", "participate.show_worker",
+    "participate.print_paper", "participate.print_certificate", "mails.download_calendar",
+}  # fmt: skip
 PAGES = ("", "/1", "/review", "/privacy", "/my-data", "/write", "/withdraw", "/thanks")
 
 
@@ -76,7 +82,8 @@ def said(
         {
             "DATABASE_URL": f"sqlite:///{file}", "SECRET_KEY": "a secret key for tests only", "LINK_KEY": LINK_KEY,
             "INSTRUMENT_FOLDERS": (*TOY_FOLDERS, pseudo[0]), "TRANSLATIONS_FOLDER": pseudo[1], "CLOCK": lambda: START,
-            "PASSWORD_HASHER": FreeHasher(),
+            "PASSWORD_HASHER": FreeHasher(), "SMTP": SmtpSettings("localhost", 25, "none"),
+            "MAIL_FROM": "surveys@example.org",
         }
     )  # fmt: skip
     app.jinja_env.bytecode_cache = compiled_templates
@@ -117,8 +124,7 @@ def test_the_walk_was_everywhere(said: Walk) -> None:
     gets = {rule.endpoint for rule in said.app.url_map.iter_rules() if "GET" in (rule.methods or ())}
 
     assert rendered - said.templates == set()
-    # Files and pictures are not pages.
-    assert gets - said.endpoints == {"static", "coordinate.draw_comparison", "participate.download_my_data"}
+    assert gets - said.endpoints == FILES
     assert said.directions == {(PSEUDO, "rtl")}
     assert len(said.said) > 1500
 

@@ -38,11 +38,16 @@ class LanguageLine:
 
 @dataclass(frozen=True)
 class LanguageTable:
-    """The languages of one version of a questionnaire."""
+    """The languages of one version of a questionnaire; `locale` is the one in which its title is shown."""
 
     instrument: Instrument
-    title: str
+    locale: str
     lines: tuple[LanguageLine, ...]
+
+    @property
+    def title(self) -> str:
+        """The questionnaire's title."""
+        return self.instrument.title_in(self.locale)
 
 
 def list_languages(slug: str) -> str | Response | tuple[str, int]:
@@ -92,7 +97,7 @@ def _line_up(program: Program, instrument: Instrument) -> LanguageTable:
         person = db().get(User, standing.acknowledged_by) if standing.acknowledged_by else None
         by = None if person is None else person.name
         lines.append(LanguageLine(standing, get_catalogue(standing.info.locale), by))
-    return LanguageTable(instrument, instrument.title_in(choose_locale_of(instrument)), tuple(lines))
+    return LanguageTable(instrument, choose_locale_of(instrument), tuple(lines))
 
 
 def _instruments_of(program: Program) -> list[Instrument]:

@@ -268,7 +268,7 @@ def test_a_body_holds_roles_scales_and_rates_and_nothing_else(study, ease):
     wave = study.wave(study.cohort("Menu"), T2)
     study.answer(wave, MENTOR, ease(*triples(12)))
     body = study.freeze(wave).body
-    assert set(body) == {"wave", "floor", "instrument", "reference", "roles"}
+    assert set(body) == {"wave", "floor", "instrument", "drafts", "reference", "roles"}
     for role in body["roles"].values():
         assert set(role) == {"response_rate", "scales"}
         assert set(role["scales"]) == {"AA", "BB"}
