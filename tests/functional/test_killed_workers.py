@@ -27,8 +27,8 @@ def fire(engine: Engine, session_factory: sessionmaker[Session], tmp_path: Path)
     return perform
 
 
-def test_all_of_150_arrive_and_none_twice(fire: Callable[..., Run]) -> None:
-    check(fire(150, pause=0.2), 150)
+def test_all_of_100_arrive_and_none_twice(fire: Callable[..., Run]) -> None:
+    check(fire(100, pause=0.2), 100)
 
 
 @pytest.mark.slow

@@ -59,8 +59,12 @@ def scores_of(frame, name="PS"):
 
 
 class TestGenerator:
-    def test_the_scales_are_those_of_the_released_instrument(self):
-        (folder,) = [path for path in (LIBRARY / "core-battery").iterdir() if path.is_dir()]
+    @pytest.mark.parametrize(
+        "folder",
+        [path for path in sorted((LIBRARY / "core-battery").iterdir()) if path.is_dir()],
+        ids=lambda path: path.name,
+    )
+    def test_the_scales_are_those_of_the_released_instrument(self, folder):
         released = {scale.id: scale for scale in load_instrument(folder).scales}
 
         for name, items in ITEMS.items():

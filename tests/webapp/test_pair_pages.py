@@ -62,7 +62,7 @@ def theirs(links: dict[str, str]) -> str:
 
 
 def code_in(page: str) -> str:
-    found = re.search(r"another browser: <bdi>(\d{4} \d{4})</bdi>", page)
+    found = re.search(r'another browser: <bdi dir="ltr" class="code">(\d{4} \d{4})</bdi>', page)
     assert found, text_of(page)
     return found.group(1)
 
@@ -136,7 +136,7 @@ class TestGoals:
         assert 'data-stream="shared"' in page.split("<body>")[0]
         assert "You and Amina Siddiqui both see this." in text_of(page)
         assert f'<li data-stream="shared"><a href="{theirs}/goals">' in client.get(theirs).text
-        assert f'<li data-stream="shared"><a href="{theirs}/meetings">' in client.get(theirs).text
+        assert f'<li data-stream="addressed"><a href="{theirs}/meetings">' in client.get(theirs).text
 
     def test_of_two_who_edit_at_once_the_second_sees_both_versions(
         self, client: FlaskClient, app: Flask, mine: str, theirs: str, write: Write
