@@ -33,6 +33,11 @@ class ExtensionLine:
     agreed_on: date
 
 
+def wish_tag(participant_id: str, pair_id: str) -> str:
+    """What a browser in which somebody wished to go on is known by; see `surveys.messages.written_tag`."""
+    return f"wish {participant_id} {pair_id}"
+
+
 def wish_extension(session: Session, invitation: Invitation, wish: str, *, now: datetime) -> date | None:
     """Keep a yes, or delete it with a no; the day of the agreement once both have said yes, which nobody takes back here.
 

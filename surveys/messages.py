@@ -104,6 +104,14 @@ def send_message(
     return sent
 
 
+def written_tag(participant_id: str, kind: str, text: str, day: date) -> str:
+    """What a browser that wrote something is known by, made from all that the row says.
+
+    No answer opens what was written, and this opens no answer: whoever has a link could give answers of their own, and read on.
+    """
+    return "\x1f".join(("written", participant_id, kind, text, day.isoformat()))
+
+
 def check_text(text: str) -> str:
     """The words as they are kept; raises MessageError when there are too many."""
     words = clean_text(text)

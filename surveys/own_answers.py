@@ -10,10 +10,10 @@ from sqlalchemy.orm import Session, joinedload
 
 from instruments.model import Instrument, Role, WaveKind
 from surveys.database import as_utc
-from surveys.models import Invitation, Wave
+from surveys.models import Invitation, ResponseState, Wave
 from surveys.pseudonyms import Pseudonyms
 from surveys.pulses import load_all
-from surveys.responses import MayUse, ResponseView
+from surveys.responses import MayUse, ResponseView, load_response
 from surveys.waves import instrument_of
 
 
@@ -37,6 +37,22 @@ def own_views(
     for invitation in invitations_of(session, participant_id):
         for response in load_all(session, invitation, pseudonyms, may_read=may_read):
             yield invitation, response
+
+
+def owns_all(session: Session, participant_id: str, *, pseudonyms: Pseudonyms, may_read: MayUse) -> bool:
+    """Whether everything that was answered in a person's name can be read here, and anything was.
+
+    Pulses do not count: whoever has a link can always add one. With a link that its owner has not used yet somebody else may begin
+    answers of their own, but does not hold what the owner gave by the others.
+    """
+    given = []
+    for invitation in invitations_of(session, participant_id):
+        if invitation.wave.kind is WaveKind.PL:
+            continue
+        response = load_response(session, invitation, pseudonyms, may_read=lambda _: False)
+        if response is not None and response.state is not ResponseState.WITHDRAWN:
+            given.append(may_read(response))
+    return bool(given) and all(given)
 
 
 def invitations_of(session: Session, participant_id: str) -> list[Invitation]:

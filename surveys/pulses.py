@@ -4,7 +4,8 @@ A pulse is written and sent in one step, as a response of its own under the pers
 a pulse must not be laid beside them: of its day only the month is kept, its number counts the pulses of one person and nothing else, and
 nothing is written where a coordinator or a partner can read. That people answer at most every ten days is asked of their browser
 (`webapp.participate.pulse`): kept here, it would be a day. Another browser, or one that forgot, is not stopped. What comes on top
-of as many as a month of that rule can hold takes the place of the latest, so nobody learns from a refusal that somebody had answered.
+of as many as a month of that rule can hold takes the place of the latest: of the same browser, since whoever could push out, or count,
+the pulses of another one would learn from a link how often its owner had answered.
 
 No number is computed from pulses in this version: releases take one response for one person.
 """
@@ -60,8 +61,9 @@ def send_pulse(
     folders: Sequence[Path] = (),
     quotable: Collection[str] = (),
     statement: str | None = None,
+    may_write: MayUse | None = None,
 ) -> ResponseView:
-    """Keep a pulse; the same form sent twice is one pulse.
+    """Keep a pulse; the same form sent twice is one pulse. Where a month is full, one that `may_write` allows makes room.
 
     Raises InvitationError, WaveNotOpenError, ResponseError or AnswerError with nothing stored.
     """
@@ -88,7 +90,8 @@ def send_pulse(
     if repeated is not None:
         return view_of(invitation, repeated, pseudonyms, read_contents(session, key))
     month = as_utc(now).date().replace(day=1)
-    occasion = _make_room(session, sent, month)
+    own = [one for one in sent if may_write is None or may_write(view_of(invitation, one, pseudonyms))]
+    occasion = _make_room(session, sent, own, month)
     response = Response(
         key=key,
         respondent_key=owner,
@@ -160,6 +163,15 @@ def withdraw_pulses(
         _delete(session, response)
 
 
+def erase_pulses(
+    session: Session, invitation: Invitation, pseudonyms: Pseudonyms, *, may_write: MayUse
+) -> None:
+    """Delete the pulses that whoever is there may write, whatever the state of the wave."""
+    for response in _sent(session, invitation, pseudonyms):
+        if may_write(view_of(invitation, response, pseudonyms)):
+            _delete(session, response)
+
+
 def _sent(session: Session, invitation: Invitation, pseudonyms: Pseudonyms) -> list[Response]:
     """The pulses of a person about a pair, in their order; the database is asked the same whether or not there are any."""
     owner = pseudonyms.respondent_key(session, invitation.participant_id) or ""
@@ -170,9 +182,9 @@ def _sent(session: Session, invitation: Invitation, pseudonyms: Pseudonyms) -> l
     return list(session.scalars(mine.order_by(Response.occasion).execution_options(populate_existing=True)))
 
 
-def _make_room(session: Session, sent: Sequence[Response], month: date) -> int:
-    """The number of a new pulse; where the month is full the latest one makes room."""
-    of_month = [one for one in sent if one.month == month]
+def _make_room(session: Session, sent: Sequence[Response], own: Sequence[Response], month: date) -> int:
+    """The number of a new pulse; where the month is full of one's own the latest of them makes room."""
+    of_month = [one for one in own if one.month == month]
     if len(of_month) < MOST_A_MONTH:
         return max((one.occasion for one in sent), default=0) + 1
     latest = of_month[-1]

@@ -128,9 +128,9 @@ def load_response(
 
 
 def has_decided(session: Session, invitation: Invitation, pseudonyms: Pseudonyms) -> bool:
-    """Whether the person has sent their answers, or taken them back, so that nothing need be asked of them again."""
+    """Whether the person's answers are in. What was taken back counts as not answered: with a link anybody can begin and take back."""
     response = _find_response(session, invitation, pseudonyms)
-    return response is not None and response.state is not ResponseState.DRAFT
+    return response is not None and response.state is ResponseState.SUBMITTED
 
 
 def claimed_tag(invitation: Invitation, pseudonyms: Pseudonyms, claim: str) -> str:
@@ -262,6 +262,22 @@ def withdraw_response(
     session.execute(delete(Comment).where(Comment.response_key == response.key))
     response.state = ResponseState.WITHDRAWN
     response.submitted_on = None
+    session.flush()
+
+
+def erase_response(
+    session: Session, invitation: Invitation, pseudonyms: Pseudonyms, *, may_write: MayUse
+) -> None:
+    """Delete what was answered by an invitation, sent or not and whatever the state of its wave, if whoever is there may write it."""
+    response = _find_response(session, invitation, pseudonyms, hold=True)
+    if response is None or not may_write(view_of(invitation, response, pseudonyms)):
+        return
+    if _is_draft(invitation, response, pseudonyms):
+        delete_drafts(session, [response.respondent_key])
+        return
+    for table in (Answer, Comment):
+        session.execute(delete(table).where(table.response_key == response.key))
+    session.delete(response)
     session.flush()
 
 
@@ -471,7 +487,7 @@ def check_answers(
 ) -> tuple[Mapping[str, AnswerValue], AnswerCheck]:
     """The answers that are not blank, and what the instrument says of them."""
     given = {
-        item_id: value for item_id, value in answers.items() if value is not None and not _is_blank(value)
+        item_id: value for item_id, value in answers.items() if value is not None and not is_blank(value)
     }
     return given, validate_answers(instrument, form, given)
 
@@ -497,7 +513,7 @@ def _merge(
     return [item_id for item_id in page.items if item_id in merged.write], merged.overlaps
 
 
-def _is_blank(value: AnswerValue) -> bool:
+def is_blank(value: AnswerValue) -> bool:
     """Whether nothing was chosen and nothing but blanks was typed."""
     return value.code is None and value.missing is None and not (value.text or "").strip()
 

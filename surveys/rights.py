@@ -7,6 +7,7 @@ import base64
 import hashlib
 import json
 import secrets
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
@@ -20,8 +21,10 @@ from sqlalchemy.orm import Session
 from instruments.answers import AnswerValue
 from instruments.model import Instrument, WaveKind
 from surveys.database import as_utc
+from surveys.extensions import wish_tag
 from surveys.invitations import partner_name
 from surveys.meetings import NoteView, note_of
+from surveys.messages import written_tag
 from surveys.models import (
     DataPackage,
     ErasureReceipt,
@@ -39,6 +42,7 @@ from surveys.own_answers import invitations_of, own_views
 from surveys.packages import OPEN_LICENCES, pack_table
 from surveys.pseudonyms import Pseudonyms
 from surveys.responses import ResponseView
+from surveys.trial import chosen_tag
 from surveys.waves import form_of, instrument_of
 
 # 120 random bits: nobody finds a code by trying, so a plain digest is enough to keep.
@@ -53,7 +57,7 @@ COLUMNS = (
     "item", "question", "code", "answer", "missing", "may_be_quoted",
 )  # fmt: skip
 
-# Whether the key of a pair is at hand.
+# Whether the key of a pair, or the tag of something written, is at hand.
 MayOpen = Callable[[str], bool]
 
 
@@ -76,7 +80,7 @@ class OwnAnswer:
 class OwnResponse:
     """What a person answered in one wave about one partner, in the language in which they saw it.
 
-    `occasion` counts a person's pulses; of a pulse only the month is known, and its days are the first of it.
+    `occasion` counts the pulses that may be read here; of a pulse only the month is known, and its days are the first of it.
     """
 
     questionnaire: str
@@ -169,14 +173,18 @@ def own_responses(
     `may_read` decides for each response: who holds one personal link has not thereby given the answers behind the others.
     """
     views = own_views(session, participant.id, pseudonyms=pseudonyms, may_read=may_read)
-    return tuple(
-        _describe(invitation, response, partner_name(session, invitation) or unnamed_partner, folders)
-        for invitation, response in views
-    )
+    # Pulses are counted anew: their own numbers would tell how many there are that may not be read here.
+    place: Counter[str] = Counter()
+    found = []
+    for invitation, response in views:
+        place[invitation.id] += 1
+        partner = partner_name(session, invitation) or unnamed_partner
+        found.append(_describe(invitation, response, partner, folders, place[invitation.id]))
+    return tuple(found)
 
 
-def own_messages(session: Session, participant: Participant) -> tuple[OwnMessage, ...]:
-    """What a person wrote to the coordinator, the oldest first.
+def own_messages(session: Session, participant: Participant, *, may_open: MayOpen) -> tuple[OwnMessage, ...]:
+    """What a person wrote to the coordinator in this browser, as its tags tell, the oldest first.
 
     The list of talks is not among it: it tells of two people and gives no reason, so the coordinator answers whoever asks.
     """
@@ -186,13 +194,17 @@ def own_messages(session: Session, participant: Participant) -> tuple[OwnMessage
         .where(Message.participant_id == participant.id)
         .order_by(Message.sent_at, Message.id)
     )
-    return tuple(OwnMessage(one.kind, one.sent_at.date(), one.body, result or "") for one, result in found)
+    return tuple(
+        OwnMessage(one.kind, one.sent_at.date(), one.body, result or "")
+        for one, result in found
+        if may_open(written_tag(participant.id, one.kind, one.body, one.sent_at.date()))
+    )
 
 
 def own_decisions(
-    session: Session, participant: Participant, *, unnamed_partner: str
+    session: Session, participant: Participant, *, may_open: MayOpen, unnamed_partner: str
 ) -> tuple[OwnDecision, ...]:
-    """What a person decided about their pairs, as far as it is kept; a partner's decision is never read."""
+    """What a person decided about their pairs in this browser, as far as it is kept; a partner's decision is never read."""
     partners = _partners_of(session, participant, unnamed_partner)
     chosen = session.scalars(
         select(TrialDecision)
@@ -210,8 +222,13 @@ def own_decisions(
                 partners.get(one.pair_id, unnamed_partner), "trial", one.choice, one.body, one.decided_on
             )
             for one in chosen
+            if may_open(chosen_tag(one.participant_id, one.choice, one.body, one.decided_on))
         ),
-        *(OwnDecision(partners.get(pair_id, unnamed_partner), "going on", "yes") for pair_id in wished),
+        *(
+            OwnDecision(partners.get(pair_id, unnamed_partner), "going on", "yes")
+            for pair_id in wished
+            if may_open(wish_tag(participant.id, pair_id))
+        ),
     )
 
 
@@ -238,7 +255,7 @@ def own_goals(
 def own_meetings(
     session: Session, participant: Participant, *, may_open: MayOpen, unnamed_partner: str
 ) -> tuple[OwnMeeting, ...]:
-    """The meetings that a person entered, by day, each with what the pair noted of it where the pair's key is at hand."""
+    """The meetings that a person entered, by day, with what the pair noted of them, where the pair's key is at hand."""
     partners = _partners_of(session, participant, unnamed_partner)
     found = session.scalars(
         select(Meeting).where(Meeting.entered_by == participant.id).order_by(Meeting.held_on, Meeting.id)
@@ -250,9 +267,10 @@ def own_meetings(
             one.took_place,
             one.format.value if one.format else "",
             one.minutes,
-            note_of(session, one.id) if may_open(one.pair_id) else NoteView(),
+            note_of(session, one.id),
         )
         for one in found
+        if may_open(one.pair_id)
     )
 
 
@@ -399,7 +417,7 @@ def _digest(code: str) -> str:
 
 
 def _describe(
-    invitation: Invitation, response: ResponseView, partner: str, folders: Sequence[Path]
+    invitation: Invitation, response: ResponseView, partner: str, folders: Sequence[Path], occasion: int
 ) -> OwnResponse:
     """A response with the words of its questions."""
     wave = invitation.wave
@@ -414,7 +432,7 @@ def _describe(
         questionnaire=instrument.id,
         version=instrument.version,
         wave=wave.kind,
-        occasion=response.occasion,
+        occasion=occasion,
         about=partner,
         language=response.locale,
         status=response.state,

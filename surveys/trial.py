@@ -26,7 +26,7 @@ from surveys.database import as_utc
 from surveys.errors import TrialError
 from surveys.invitations import hold_invitation
 from surveys.locks import lock_pair
-from surveys.messages import check_text
+from surveys.messages import check_text, written_tag
 from surveys.models import (
     Cohort,
     Invitation,
@@ -176,6 +176,11 @@ def _pairs_in_trial(session: Session, wave: Wave, today: date) -> Sequence[Pair]
     asked = select(Invitation.pair_id).where(Invitation.wave_id == wave.id)
     pairs = session.scalars(select(Pair).where(Pair.id.in_(asked)).order_by(Pair.id))
     return [pair for pair in pairs if pair.ended_on is None or pair.ended_on > today]
+
+
+def chosen_tag(participant_id: str, choice: TrialChoice, text: str, day: date) -> str:
+    """The tag of what was chosen: that of the message which it may become."""
+    return written_tag(participant_id, HANDED_OVER.get(choice, choice), text, day)
 
 
 def _hand_over(decision: TrialDecision, program: Program) -> Message:

@@ -9,6 +9,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.orm import Session
 
+from instruments.model import WaveKind
 from surveys.audit import AuditAction, record_event
 from surveys.database import as_utc
 from surveys.errors import ResponseError
@@ -23,8 +24,11 @@ from surveys.models import (
     Respondent,
     Response,
 )
+from surveys.own_answers import invitations_of, owns_all
 from surveys.pseudonyms import Pseudonyms
 from surveys.published import groups_of
+from surveys.pulses import erase_pulses
+from surveys.responses import MayUse, erase_response
 from surveys.retention import link_destroyed_on
 from surveys.rights import ReceiptCounts, issue_receipt
 
@@ -38,6 +42,32 @@ class SurveyWithdrawal:
     n_answers: int = 0
     n_comments: int = 0
     receipt: str | None = field(default=None, compare=False, repr=False)
+
+
+def leave_surveys(
+    session: Session,
+    invitation: Invitation,
+    *,
+    pseudonyms: Pseudonyms,
+    now: datetime,
+    may_write: MayUse,
+    counted: ReceiptCounts,
+) -> SurveyWithdrawal:
+    """Erase what may be written from here in all questionnaires of the programme.
+
+    If that is everything which was answered in the person's name, they leave the surveys (`withdraw_from_surveys`). Otherwise what was
+    answered elsewhere stays, and all links work on: somebody with a link that its owner has not used yet could else erase it all.
+    """
+    person = invitation.participant
+    lock_person(session, person.id)
+    if owns_all(session, person.id, pseudonyms=pseudonyms, may_read=may_write):
+        return withdraw_from_surveys(session, person, pseudonyms=pseudonyms, now=now, counted=counted)
+    lock_program(session, person.program_id)
+    for one in invitations_of(session, person.id):
+        erase = erase_pulses if one.wave.kind is WaveKind.PL else erase_response
+        erase(session, one, pseudonyms, may_write=may_write)
+    receipt = issue_receipt(session, counted, now=now)
+    return SurveyWithdrawal(counted.n_responses, 0, counted.n_answers, counted.n_comments, receipt)
 
 
 def withdraw_from_surveys(

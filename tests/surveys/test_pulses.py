@@ -53,10 +53,12 @@ def links(asked: Any, scene: Any) -> list[Any]:
 def send(scene: Any) -> Callable[..., responses.ResponseView]:
     """Sends a pulse by a link, so many days from now."""
 
-    def perform(link: Any, form_key: str = "a", *, days: int = 0, **given: Any) -> responses.ResponseView:
+    def perform(
+        link: Any, form_key: str = "a", *, days: int = 0, may_write: Any = None, **given: Any
+    ) -> responses.ResponseView:
         moment = scene.now + timedelta(days=days)
         how = {"pseudonyms": scene.pseudonyms, "locale": "en", "now": moment, "folders": scene.folders}
-        return send_pulse(scene.session, link, given or GIVEN, form_key=form_key, **how)
+        return send_pulse(scene.session, link, given or GIVEN, form_key=form_key, may_write=may_write, **how)
 
     return perform
 
@@ -103,7 +105,7 @@ class TestSending:
     def test_the_fifth_of_a_month_takes_the_place_of_the_fourth(
         self, scene: Any, links: list[Any], send: Any
     ) -> None:
-        """So many are stored at most, whoever sends them, and nobody is refused, which would tell that there are some."""
+        """So many are stored of one browser at most, and nobody is refused, which would tell that there are some."""
         first = [send(links[0], str(number)).tag for number in range(7)]
         send(links[0], "later", days=40)
 
@@ -111,6 +113,26 @@ class TestSending:
         assert [one.occasion for one in kept] == [1, 2, 3, 4, 5]
         assert [one.tag for one in kept][:4] == [*first[:3], first[6]]
         assert len(scene.session.scalars(select(Answer)).all()) == 5 * len(GIVEN)
+
+    def test_another_browser_neither_pushes_them_out_nor_learns_how_many_there_are(
+        self, scene: Any, links: list[Any], send: Any
+    ) -> None:
+        owner, person = {send(links[0], f"own {n}").tag for n in range(3)}, links[0].participant
+        tags: set[str] = set()
+        for n in range(5):
+            tags.add(send(links[0], f"spy {n}", may_write=lambda view: view.tag in tags).tag)
+
+        kept = {one.tag for one in load_pulses(scene.session, links[0], scene.pseudonyms, may_read=everyone)}
+        read = rights.own_responses(
+            scene.session,
+            person,
+            pseudonyms=scene.pseudonyms,
+            may_read=lambda view: view.tag in tags,
+            unnamed_partner="your partner",
+            folders=scene.folders,
+        )
+        assert owner < kept
+        assert [one.occasion for one in read] == [1, 2, 3, 4]
 
     def test_what_cannot_be_kept_stores_nothing(self, scene: Any, links: list[Any], send: Any) -> None:
         for given, error in (

@@ -39,6 +39,10 @@ from surveys.withdrawal import withdraw_from_surveys
 SECRET = "A remark that nobody else may read, ünïcödé ✓"
 
 
+def everything(_tag: str) -> bool:
+    return True
+
+
 def answer(world: Any, role: Role, pair: int, given: dict[str, AnswerValue], links: Any = None) -> None:
     person = world.pairs[pair].mentor_id if role is Role.MENTOR else world.pairs[pair].mentee_id
     link = next(one for one in links or world.issued if one.participant_id == person)
@@ -320,7 +324,7 @@ class TestAddressedAndShared:
         return rights.own_goals(world.session, world.pairs[0].mentor, **(given | changes))
 
     def test_both_are_in_the_file_and_nothing_of_others(self, written: Any) -> None:
-        messages = rights.own_messages(written.session, written.pairs[0].mentor)
+        messages = rights.own_messages(written.session, written.pairs[0].mentor, may_open=everything)
         content = rights.answers_as_json(
             "Spring", own(written), messages, self.goals(written), now=written.now
         )
@@ -336,7 +340,9 @@ class TestAddressedAndShared:
         assert b"A goal of others" not in content
 
     def test_as_tables_they_compute_nothing(self, written: Any) -> None:
-        messages = rights.messages_as_csv(rights.own_messages(written.session, written.pairs[0].mentor))
+        messages = rights.messages_as_csv(
+            rights.own_messages(written.session, written.pairs[0].mentor, may_open=everything)
+        )
         goals = rights.goals_as_csv(self.goals(written)).decode("utf-8-sig")
 
         (message,) = csv.DictReader(io.StringIO(messages.decode("utf-8-sig"), newline=""))
@@ -368,8 +374,10 @@ class TestAddressedAndShared:
         written.session.flush()
         written.session.add(MediationOutcome(message_id=mediation.id, result="partly", counted=False))
         written.session.commit()
-        decided = rights.own_decisions(written.session, pair.mentor, unnamed_partner="your partner")
-        sent = rights.own_messages(written.session, pair.mentor)
+        decided = rights.own_decisions(
+            written.session, pair.mentor, may_open=everything, unnamed_partner="your partner"
+        )
+        sent = rights.own_messages(written.session, pair.mentor, may_open=everything)
         content = rights.answers_as_json("Spring", own(written), sent, (), decided, now=written.now)
 
         assert json.loads(content)["decisions_about_the_pair"] == [
@@ -381,7 +389,9 @@ class TestAddressedAndShared:
         )
         assert line["text"] == "'=Enough."
         # The control: the partner's own file has the wish.
-        theirs = rights.own_decisions(written.session, pair.mentee, unnamed_partner="your partner")
+        theirs = rights.own_decisions(
+            written.session, pair.mentee, may_open=everything, unnamed_partner="your partner"
+        )
         assert [(one.about, one.choice) for one in theirs] == [("trial", "talk"), ("going on", "yes")]
 
     def test_goals_and_notes_need_the_key_of_the_pair_and_no_answer(self, written: Any) -> None:
@@ -403,8 +413,8 @@ class TestAddressedAndShared:
             how = {"may_open": lambda _pair_id: opened, "unnamed_partner": "your partner"}
             return rights.own_meetings(written.session, person, **how)
 
-        ((entered,), (closed,)) = (own(mine.mentor, opened) for opened in (True, False))
-        assert (entered.minutes, entered.noted.notes, closed.noted.notes) == (30, "=Ours", "")
+        ((entered,), ()) = (own(mine.mentor, opened) for opened in (True, False))
+        assert (entered.minutes, entered.noted.notes) == (30, "=Ours")
         assert own(mine.mentee, True) == ()
         (line,) = csv.DictReader(
             io.StringIO(rights.meetings_as_csv([entered]).decode("utf-8-sig"), newline="")

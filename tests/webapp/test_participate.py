@@ -469,7 +469,7 @@ class TestWithdrawing:
 
         assert client.post(f"{mentee}/withdraw").status_code == 409
         assert "Only this questionnaire" not in client.get(f"{mentee}/withdraw").text
-        assert "Everything is deleted" in client.post(f"{mentee}/leave").text
+        assert "Your answers are deleted" in client.post(f"{mentee}/leave").text
         with write() as session:
             assert session.scalars(select(Answer)).all() == []
 
@@ -482,7 +482,7 @@ class TestWithdrawing:
         answer = client.post(f"{mentee}/leave")
 
         assert answer.status_code == 200
-        assert "Everything is deleted" in answer.text
+        assert "Your answers are deleted" in answer.text
         assert client.get(mentee).status_code == 410
         assert checked_of(client.get(f"{mentor}/1").text) == {"A1": "c:2"}
         with write() as session:
@@ -566,7 +566,23 @@ class TestMyData:
         assert [response["wave"] for response in seen] == ["TC"]
         assert [response["wave"] for response in own] == ["T2"]
         left = text_of(stranger.post(f"{new_link}/leave").text)
-        assert "Given in this browser: 1 questionnaire with" in left, left
+        assert "Deleted: 1 questionnaire with" in left, left
+        # What the owner answered by another link is still there, and is the owner's to delete.
+        assert len(checked_of(client.get(f"{mentee}/1").text)) == len(PAGES[0])
+        client.post(f"{mentee}/leave")
+        assert client.get(mentee).status_code == client.get(new_link).status_code == 410
+
+    def test_what_somebody_wrote_is_read_in_the_browser_that_wrote_it_and_no_answer_opens_it(
+        self, client: FlaskClient, app, mentee: str
+    ) -> None:
+        """Whoever comes first with an unused link may give answers of their own, and reads nothing by that."""
+        client.post(f"{mentee}/write", data={"kind": "free", "text": "Only for her.", "form_key": "a" * 32})
+        stranger = app.test_client()
+        fill_all(stranger, mentee)
+
+        assert "Only for her." not in stranger.get(f"{mentee}/my-data/json").text
+        assert stranger.get(f"{mentee}/my-data/messages").text.strip().count("\n") == 0
+        assert "Only for her." in client.get(f"{mentee}/my-data/messages").text
 
     def test_withdrawn_answers_are_in_no_file(self, client: FlaskClient, mentee: str) -> None:
         fill_all(client, mentee)

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 from html import unescape
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -235,17 +236,29 @@ class TestMinutes:
 
     @on_both
     def test_durations_are_written_for_ten_together_and_used_from_fifty_on(
-        self, app: Flask, client: FlaskClient, mentee: str, mentor: str, write: Callable[[], Session]
+        self,
+        app: Flask,
+        client: FlaskClient,
+        mentee: str,
+        mentor: str,
+        clock: Any,
+        write: Callable[[], Session],
     ) -> None:
-        def answer_page(number: int, seconds: str) -> None:
-            """Somebody opens the page for the first time: here always the same link, which starts over each time."""
+        def answer_page(number: int, seconds: str, *, somebody_else: bool = True) -> None:
+            """Somebody opens the page for the first time: here always by the same link, which starts over each time."""
+            if somebody_else and pacing.COLLECTED in app.extensions:
+                app.extensions[pacing.COLLECTED]._known.clear()
             client.post(f"{mentee}/elsewhere", data={"do": "over"})
             client.post(f"{mentee}/withdraw")
-            with client.post(f"{mentee}/{number}", data={"seconds": seconds}) as answer:
+            with client.post(f"{mentee}/{number}", data={"seconds": seconds, "A1": "c:1"}) as answer:
                 assert answer.status_code == 303
 
+        # Whoever answers has looked at the page before.
+        client.get(f"{mentee}/1")
         for _ in range(9):
             answer_page(1, "290")
+        # Whoever gives a page again does not count again.
+        answer_page(1, "290", somebody_else=False)
         for odd in ("", "0", "-5", "1e9", "99999999", "x", "٣"):
             answer_page(1, odd)
         with write() as session:
@@ -258,6 +271,9 @@ class TestMinutes:
         for _ in range(40):
             answer_page(1, "290")
 
+        # Until midnight nothing is seen of it, or the last one to answer would be.
+        assert "about 2 minutes left" in app.test_client().get(f"{mentee}/1").text
+        clock.forward(days=1)
         assert "about 7 minutes left" in app.test_client().get(f"{mentee}/1").text
         assert "about 2 minutes left" in app.test_client().get(f"{mentee}/2").text
         assert "about 2 minutes left" in app.test_client().get(f"{mentor}/1").text

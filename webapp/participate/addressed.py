@@ -15,6 +15,7 @@ from surveys.errors import ExtensionError, MessageError, SurveyError, TrialError
 from webapp.access import csrf
 from webapp.database import db, discard_changes, now
 from webapp.errors import status_of, translate_error
+from webapp.participate import holder
 from webapp.participate.views import overwrite_afterwards, refuse_foreign_forms
 from webapp.participate.visit import Visit, open_visit
 from webapp.participate.words import CHOICES, MESSAGES, RESULTS
@@ -43,9 +44,9 @@ def send_message(token: str) -> AnyResponse:
         sent = messages.send_message(db(), visit.invitation, kind, text, form_key=key, now=now())
     except MessageError as error:
         return _show_writing(visit, error=error, kind=kind, text=text, form_key=key)
-    return make_response(
-        render_template("participate/sent.html", visit=visit, words=MESSAGES[sent.kind], text=sent.text)
-    )
+    page = render_template("participate/sent.html", visit=visit, words=MESSAGES[sent.kind], text=sent.text)
+    writer = visit.invitation.participant_id
+    return _hold(page, messages.written_tag(writer, sent.kind, sent.text, now().date()))
 
 
 @blueprint.post("/<token>/mediation")
@@ -74,10 +75,10 @@ def decide_trial(token: str) -> AnyResponse:
         chosen = trial.decide_trial(db(), visit.invitation, choice, text, now=now())
     except (MessageError, TrialError) as error:
         return _show_decision(visit, error=error, choice=choice, text=text)
-    page = render_template(
-        "participate/decided.html", visit=visit, words=CHOICES[chosen], text=messages.check_text(text)
-    )
-    return overwrite_afterwards(make_response(page))
+    words = messages.check_text(text)
+    page = render_template("participate/decided.html", visit=visit, words=CHOICES[chosen], text=words)
+    tag = trial.chosen_tag(visit.invitation.participant_id, chosen, words, now().date())
+    return overwrite_afterwards(_hold(page, tag))
 
 
 @blueprint.get("/<token>/extension")
@@ -96,7 +97,15 @@ def wish_extension(token: str) -> AnyResponse:
     except ExtensionError as error:
         return _show_extension(visit, error=error)
     page = render_template("participate/wished.html", visit=visit, wish=wish, agreed_on=agreed)
-    return overwrite_afterwards(make_response(page))
+    invitation = visit.invitation
+    return overwrite_afterwards(
+        _hold(page, extensions.wish_tag(invitation.participant_id, invitation.pair_id))
+    )
+
+
+def _hold(page: str, tag: str) -> AnyResponse:
+    """The page, after which this browser may read again what it wrote."""
+    return holder.hold_tag(make_response(page), tag, holder.PAIR_LIFE)
 
 
 def _open(token: str) -> Visit:

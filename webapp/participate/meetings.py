@@ -61,10 +61,12 @@ def change_meeting(token: str, meeting_id: str) -> AnyResponse:
     """Correct the facts of a meeting, call them right, or delete the meeting once that was ticked."""
     check_key(meeting_id)
     visit = open_visit(token, with_answers=False)
-    version = request.form.get("version", "")
+    version, wish = request.form.get("version", ""), request.form.get("do")
+    # Notes go with a meeting, and who entered it is for the two alone: a link, which passes through other hands, is not enough.
+    if wish in {"delete", "confirm"} and not visit.holds_pair:
+        return _show(visit, meeting_id)
 
     def perform() -> AnyResponse:
-        wish = request.form.get("do")
         if wish == "delete":
             check_tick()
             meetings.delete_meeting(db(), visit.invitation, meeting_id, version=version, now=now())

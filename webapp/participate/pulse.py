@@ -55,6 +55,7 @@ def send_pulse(token: str) -> AnyResponse:
             visit.invitation,
             answers,
             form_key=request.form.get("form_key", ""),
+            may_write=holder.is_held,
             quotable=quotable,
             statement=read_statement(visit),
             pseudonyms=pseudonyms(),

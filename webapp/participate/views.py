@@ -124,6 +124,9 @@ def save_answers(token: str, number: int) -> AnyResponse:
     if visit.is_pulse:
         return to_pulse(visit)
     answers, quotable = form.read_answers(request.form), form.read_quotable(request.form)
+    if visit.state == "open" and not visit.response and all(map(responses.is_blank, answers.values())):
+        # There is nothing to keep; and who only tries a link with an empty page is not told whether its owner has answered.
+        return redirect(next_address(visit, number), 303)
     if visit.elsewhere:
         return refuse(visit, ResponseError("begun_elsewhere"), answers, number)
     try:
@@ -148,7 +151,12 @@ def save_answers(token: str, number: int) -> AnyResponse:
     )
     if visit.open_by_page[number] == len(form.item_ids):
         # Whoever comes back to a page does not need the time that it takes.
-        write = pacing.collect(visit.place_of(number), request.form.get("seconds", ""), session_afterwards())
+        write = pacing.collect(
+            visit.place_of(number),
+            request.form.get("seconds", ""),
+            session_afterwards(),
+            whose=visit.order_seed,
+        )
         if write is not None:
             answer.call_on_close(write)
     # After the first page, and after a new start, this is the browser that may read the answers again.
@@ -241,9 +249,9 @@ def show_my_data(token: str) -> str:
 
 @blueprint.get("/<token>/my-data/<any(json, csv, messages, decisions, goals, meetings):kind>")
 def download_my_data(token: str, kind: str) -> AnyResponse:
-    """Send what the person wrote, as a file, if this browser gave answers; without any, lead to the page that says why not."""
+    """Send what the person wrote in this browser, as a file; without any, lead to the page that says why not."""
     visit = open_visit(token)
-    if not visit.own_responses:
+    if not (visit.own_responses or visit.has_own_words):
         return redirect(url_for("participate.show_my_data", token=token), 303)
     if kind == "json":
         content = rights.answers_as_json(
@@ -330,16 +338,20 @@ def withdraw_answers(token: str) -> AnyResponse:
 
 @blueprint.post("/<token>/leave")
 def leave_surveys(token: str) -> AnyResponse:
-    """Delete everything the person ever answered in the programme and never ask again; the link ends with it."""
+    """Delete everything that was answered in this browser; if that is everything there is, never ask again."""
     visit = open_visit(token)
     if not visit.may_leave:
-        # A link alone, which others may have seen, is not enough to delete all that a person ever answered; nor is a pulse.
+        # A link alone, which others may have seen, is not enough to delete anything.
         return to_welcome(visit)
-    person = visit.invitation.participant
     # Counted is what this browser gave: how much the person answered elsewhere is not told to whoever holds a link.
     counted, packages = rights.count_own(visit.own_responses), visit.packages
-    erased = withdrawal.withdraw_from_surveys(
-        db(), person, pseudonyms=pseudonyms(), now=now(), counted=counted
+    erased = withdrawal.leave_surveys(
+        db(),
+        visit.invitation,
+        pseudonyms=pseudonyms(),
+        now=now(),
+        may_write=holder.is_held,
+        counted=counted,
     )
     page = render_template(
         "participate/left.html", visit=visit, erased=erased, counted=counted, packages=packages

@@ -140,17 +140,9 @@ class Visit:
         )
 
     @property
-    def is_owner(self) -> bool:
-        """Whether this browser gave answers that only the first one to come with a link can give, and so speaks for the person.
-
-        A pulse proves nothing: whoever has a link can always add one.
-        """
-        return any(one.wave is not WaveKind.PL for one in self.own_responses)
-
-    @property
     def may_leave(self) -> bool:
-        """Whether everything of the person may be erased from here."""
-        return self.response is not None and not self.withdrawn and (not self.is_pulse or self.is_owner)
+        """Whether anything was given in this browser that may be erased from here."""
+        return self.response is not None and not self.withdrawn
 
     @cached_property
     def own_waves(self) -> tuple[own_answers.OwnWave, ...]:
@@ -193,18 +185,17 @@ class Visit:
 
     @cached_property
     def own_messages(self) -> tuple[rights.OwnMessage, ...]:
-        """What the person wrote to the coordinator, where this browser holds answers of theirs."""
-        if not self.is_owner:
-            return ()
-        return rights.own_messages(db(), self.invitation.participant)
+        """What the person wrote to the coordinator in this browser."""
+        return rights.own_messages(db(), self.invitation.participant, may_open=holder.holds)
 
     @cached_property
     def own_decisions(self) -> tuple[rights.OwnDecision, ...]:
-        """What the person decided about their pairs, where this browser holds answers of theirs."""
-        if not self.is_owner:
-            return ()
+        """What the person decided about their pairs in this browser."""
         return rights.own_decisions(
-            db(), self.invitation.participant, unnamed_partner=i18n.gettext("your partner")
+            db(),
+            self.invitation.participant,
+            may_open=holder.holds,
+            unnamed_partner=i18n.gettext("your partner"),
         )
 
     @cached_property
@@ -219,9 +210,7 @@ class Visit:
 
     @cached_property
     def own_meetings(self) -> tuple[rights.OwnMeeting, ...]:
-        """The meetings that the person entered, where this browser holds answers of theirs."""
-        if not self.is_owner:
-            return ()
+        """The meetings that the person entered, of the pairs whose key this browser holds."""
         return rights.own_meetings(
             db(),
             self.invitation.participant,
@@ -245,6 +234,11 @@ class Visit:
         return (
             holder.code_of(holder.pair_tag(self.pair_secret)) if self.pair_secret and self.holds_pair else ""
         )
+
+    @property
+    def has_own_words(self) -> bool:
+        """Whether this browser may read anything that the person wrote besides answers."""
+        return bool(self.own_messages or self.own_decisions or self.own_goals or self.own_meetings)
 
     @cached_property
     def goals(self) -> tuple[GoalView, ...]:
@@ -343,8 +337,8 @@ class Visit:
     def minutes_from(self, number: int) -> int:
         """How long this page and the following ones take, rounded up."""
         pages = list(enumerate(self.pages, start=1))[number - 1 :]
-        measured = pace.median_seconds(
-            db(), self.instrument.id, self.instrument.version, self.wave.kind, self.form.role
+        measured = pacing.measured_seconds(
+            db(), self.instrument, self.wave.kind, self.form.role, now().date()
         )
         return pacing.in_minutes(
             sum(measured.get(n) or pacing.budget(self.instrument, page.items) for n, page in pages)
