@@ -6,10 +6,10 @@ from collections.abc import Iterator
 # Explicit direction marks, embeddings, overrides and isolates: the page sets direction, and a hidden override can
 # make a sentence show other words than it holds.
 _BIDI = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-# Control characters, soft hyphens, zero-width spaces and joiners of words, line separators, private and broken
-# characters. The zero-width joiner and non-joiner are spelling in several languages and stay allowed.
+# Control characters, soft hyphens, zero-width spaces and joiners of words, blanks that count as letters, line separators, private and
+# broken characters. The zero-width joiner and non-joiner are spelling in several languages and stay allowed.
 _HIDDEN = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u00ad\u200b\u2028\u2029\u2060\ufeff\ufffd\ud800-\udfff\ue000-\uf8ff\U000e0000-\U0010ffff]"
+    "[\x00-\x1f\x7f-\x9f\u00ad\u115f\u1160\u200b\u2028\u2029\u2060\u2800\u3164\ufeff\uffa0\ufffd\ud800-\udfff\ue000-\uf8ff\U000e0000-\U0010ffff]"
 )
 _TAG = re.compile(r"<[A-Za-z/!?][^>]*>?|&(?:[A-Za-z][A-Za-z0-9]*|#[0-9]+|#x[0-9A-Fa-f]+);")
 PLACEHOLDER = "{P}"

@@ -54,7 +54,7 @@ RISKS = (
         "answers"),
     ),
     (
-        "Whoever runs the mail server learns from a reminder who has not answered, or opens a link",
+        "Whoever runs the mail server, or entered an address of their own for somebody, learns from a reminder who has not answered",
         ("Mails are sent only if a server is configured; its operators may tell nobody; at most two reminders; a link opens an empty form, never answers"),
     ),
     (

@@ -325,6 +325,7 @@ def test_a_mirroring_pool_may_not_have_a_default_of_its_own(copy_toy):
         ("I plan to\u200f stay.", "bidi-control"),
         ("\u2067I plan to stay.\u2069", "bidi-control"),
         ("I plan\u200b to stay.", "hidden-character"),
+        ("I plan \u3164 to stay.", "hidden-character"),
         ("I plan\\nto stay.", "hidden-character"),
         ("I plan to stay. ", "stray-space"),
         ("   ", "empty-text"),
