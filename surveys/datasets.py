@@ -168,14 +168,10 @@ def item_frame(
     )
 
 
-def answer_rows(
-    session: Session, waves: Iterable[Wave], *, closed_only: bool = True, folders: Sequence[Path] = ()
-) -> list[AnswerRow]:
-    """Every rated question asked in a submitted response, with its code or the reason why there is none.
-
-    Open questions are left out: what people wrote is read elsewhere, under other rules. Raises WaveStillOpenError.
-    """
-    chosen = _checked(waves, closed_only=closed_only)
+def _asked_and_given(
+    session: Session, chosen: Sequence[Wave], folders: Sequence[Path]
+) -> tuple[dict[tuple[str, Role], tuple[str, ...]], dict[tuple[str, str], tuple[int | None, str]]]:
+    """The rated questions by wave and role; and by response and question the code, or the reason why there is none."""
     forms = {
         (wave.id, role): rated_items(instrument_of(wave, folders=folders), wave, role)
         for wave in chosen
@@ -185,6 +181,18 @@ def answer_rows(
         (key, item): (code, missing.value if missing is not None else "")
         for key, item, code, missing in _read_answers(session, chosen)
     }
+    return forms, given
+
+
+def answer_rows(
+    session: Session, waves: Iterable[Wave], *, closed_only: bool = True, folders: Sequence[Path] = ()
+) -> list[AnswerRow]:
+    """Every rated question asked in a submitted response, with its code or the reason why there is none.
+
+    Open questions are left out: what people wrote is read elsewhere, under other rules. Raises WaveStillOpenError.
+    """
+    chosen = _checked(waves, closed_only=closed_only)
+    forms, given = _asked_and_given(session, chosen, folders)
     return [
         AnswerRow(
             row.respondent,
@@ -204,15 +212,7 @@ def pulse_rows(session: Session, waves: Iterable[Wave], *, folders: Sequence[Pat
     """Every rated question of every pulse, with its code or the reason why there is none. Raises WaveStillOpenError."""
     chosen = _checked(waves, closed_only=True)
     wave_of = {wave.id: wave for wave in chosen}
-    forms = {
-        (wave.id, role): rated_items(instrument_of(wave, folders=folders), wave, role)
-        for wave in chosen
-        for role in Role
-    }
-    given = {
-        (key, item): (code, missing.value if missing is not None else "")
-        for key, item, code, missing in _read_answers(session, chosen)
-    }
+    forms, given = _asked_and_given(session, chosen, folders)
     sent = session.execute(
         select(
             Response.key,

@@ -13,9 +13,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from surveys.errors import PairError
-from surveys.invitations import hold_invitation
-from surveys.locks import lock_pair
 from surveys.models import Goal, Invitation
+from surveys.pair_rows import hold_pair, take_row
 from surveys.written_text import clean_text
 
 MOST_GOALS = 3
@@ -70,7 +69,7 @@ def add_goal(
 ) -> GoalView:
     """Add a goal in the first free place; the same form sent twice adds one. Raises PairError."""
     words = read_words(given)
-    pair_id = _hold(session, invitation, now)
+    pair_id = hold_pair(session, invitation, now)
     goal_id = sha256(f"goal {pair_id} {form_key[:64]}".encode()).hexdigest()[:32]
     goals = list_goals(session, pair_id)
     for known in goals:
@@ -113,22 +112,9 @@ def delete_goal(
     session.flush()
 
 
-def _hold(session: Session, invitation: Invitation, now: datetime) -> str:
-    """The pair of a link that still holds, whose partners write one after the other."""
-    hold_invitation(session, invitation, now=now)
-    lock_pair(session, invitation.pair_id)
-    return invitation.pair_id
-
-
 def _take(session: Session, invitation: Invitation, goal_id: str, version: str, now: datetime) -> Goal:
     """A goal of the pair, if it is there and nobody has changed it since."""
-    pair_id = _hold(session, invitation, now)
-    goal = session.get(Goal, goal_id[:32], populate_existing=True)
-    if goal is None or goal.pair_id != pair_id:
-        raise PairError("gone", field="text")
-    if version != str(goal.version):
-        raise PairError("changed", field="text")
-    return goal
+    return take_row(session, Goal, invitation, goal_id, version=version, now=now, field="text")
 
 
 def _put(goal: Goal, words: GoalWords) -> None:

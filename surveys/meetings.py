@@ -15,9 +15,8 @@ from sqlalchemy.orm import Session
 
 from surveys.database import as_utc
 from surveys.errors import PairError
-from surveys.invitations import hold_invitation
-from surveys.locks import lock_pair
 from surveys.models import Cohort, Invitation, Meeting, MeetingFormat, MeetingNote, Pair
+from surveys.pair_rows import hold_pair, take_row
 from surveys.written_text import clean_text
 
 MOST_MINUTES = 600
@@ -95,7 +94,7 @@ def log_meeting(
 ) -> MeetingView:
     """Enter a meeting; the same form sent twice enters one. Raises PairError."""
     facts = read_facts(given, now=now)
-    pair_id = _hold(session, invitation, now)
+    pair_id = hold_pair(session, invitation, now)
     meeting_id = sha256(f"meeting {pair_id} {form_key[:64]}".encode()).hexdigest()[:32]
     meeting = session.get(Meeting, meeting_id)
     if meeting is None:
@@ -168,7 +167,7 @@ def save_note(
 ) -> NoteView:
     """Keep what the pair notes of a meeting, for the pair alone; raises PairError."""
     typed = read_note(given, now=now)
-    pair_id = _hold(session, invitation, now)
+    pair_id = hold_pair(session, invitation, now)
     meeting = session.get(Meeting, meeting_id[:32])
     if meeting is None or meeting.pair_id != pair_id:
         raise PairError("gone", field="topics")
@@ -248,22 +247,9 @@ def read_note(given: Mapping[str, str], *, now: datetime) -> NoteView:
     )
 
 
-def _hold(session: Session, invitation: Invitation, now: datetime) -> str:
-    """The pair of a link that still holds, whose partners write one after the other."""
-    hold_invitation(session, invitation, now=now)
-    lock_pair(session, invitation.pair_id)
-    return invitation.pair_id
-
-
 def _take(session: Session, invitation: Invitation, meeting_id: str, version: str, now: datetime) -> Meeting:
     """A meeting of the pair, if it is there and nobody has changed it since."""
-    pair_id = _hold(session, invitation, now)
-    meeting = session.get(Meeting, meeting_id[:32], populate_existing=True)
-    if meeting is None or meeting.pair_id != pair_id:
-        raise PairError("gone", field="held_on")
-    if version != str(meeting.version):
-        raise PairError("changed", field="held_on")
-    return meeting
+    return take_row(session, Meeting, invitation, meeting_id, version=version, now=now, field="held_on")
 
 
 def _put(meeting: Meeting, facts: MeetingFacts, invitation: Invitation) -> None:
