@@ -36,3 +36,8 @@ def mailable_email(email: str) -> str | None:
     address = f"{local}{at}{domain}"
     fits = len(local) <= _MAXIMUM_LOCAL and len(address) <= _MAXIMUM_LENGTH
     return address if fits and _MAILABLE.fullmatch(address) else None
+
+
+def kept_emails(email: str) -> set[str]:
+    """As what somebody's address may be kept: as it is written, or with its domain in ASCII."""
+    return {address for address in (normalise_email(email), mailable_email(email)) if address is not None}

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from surveys.addresses import mailable_email, normalise_email
+from surveys.addresses import kept_emails, mailable_email
 from surveys.audit import AuditAction, record_event
 from surveys.database import as_utc
 from surveys.errors import ProgramError
@@ -23,7 +23,7 @@ def note_bounce(session: Session, email: str, *, now: datetime) -> bool | None:
     Who was sent a reminder had not answered, and a reminder that comes back would tell it. Which ones fell due is the same for everybody
     in a wave, so that it may be told that nothing was noted.
     """
-    found = session.scalars(select(Contact).where(Contact.email.in_(_kept(email)))).all()
+    found = session.scalars(select(Contact).where(Contact.email.in_(kept_emails(email)))).all()
     if not found:
         return None
     noted = False
@@ -43,7 +43,7 @@ def correct_address(
     session: Session, program: Program, old: str, new: str, *, now: datetime, actor: User | None = None
 ) -> None:
     """Give a person of a programme another address, in both roles; reminders that wait go to nobody. Raises ProgramError."""
-    former, address = _kept(old), mailable_email(new)
+    former, address = kept_emails(old), mailable_email(new)
     if address is None:
         raise ProgramError("email", email=new)
     people = select(Participant.id).where(Participant.program_id == program.id)
@@ -57,11 +57,6 @@ def correct_address(
         raise ProgramError("not_found", name=old[:80])
     session.expire_all()
     record_event(session, AuditAction.ADDRESS_CORRECTED, now=now, actor=actor, program=program)
-
-
-def _kept(email: str) -> set[str]:
-    """As what an address may be kept: as it is written, or with its domain in ASCII."""
-    return {address for address in (normalise_email(email), mailable_email(email)) if address is not None}
 
 
 def _may_be_reminded(invitation: Invitation, now: datetime) -> bool:

@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session, joinedload
 
 from instruments.model import Instrument, Role, picks_problems
-from surveys.addresses import mailable_email, normalise_email
+from surveys.addresses import kept_emails, mailable_email
 from surveys.audit import AuditAction, record_event
 from surveys.database import as_utc
 from surveys.errors import ProgramError, ReportingLineError
@@ -226,7 +226,7 @@ def find_participant(session: Session, program: Program, role: Role | str, email
         .where(
             Participant.program_id == program.id,
             Participant.role == Role(role),
-            Contact.email == normalise_email(email),
+            Contact.email.in_(kept_emails(email)),
         )
     )
     return session.scalar(statement)

@@ -190,7 +190,9 @@ def _checked(message: EmailMessage) -> bytes:
     """The mail as it is sent; raises MailHeaderError unless its headers are those that were set, and no others."""
     content = message.as_bytes()
     lines = re.split(rb"\r\n|\r|\n", content.partition(b"\r\n\r\n")[0])
-    names = [line.partition(b":")[0].decode("latin-1") for line in lines if not line.startswith((b" ", b"\t"))]
+    names = [
+        line.partition(b":")[0].decode("latin-1") for line in lines if not line.startswith((b" ", b"\t"))
+    ]
     if names != message.keys() or not HEADERS.issuperset(names) or len(set(names)) < len(names):
         raise MailHeaderError
     return content
