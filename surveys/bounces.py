@@ -1,17 +1,20 @@
 """Addresses that do not work: noted from invitations only, and put right."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from surveys.addresses import normalise_email
+from surveys.addresses import kept_emails, mailable_email
 from surveys.audit import AuditAction, record_event
 from surveys.database import as_utc
 from surveys.errors import ProgramError
 from surveys.models import Contact, Invitation, Participant, Program, User, Wave
 from surveys.outbox import REMINDERS
-from surveys.waves import WaveState, wave_state
+from surveys.waves import ended_at
+
+# For so long after a wave nothing is noted: mail servers give up a mail, and say so, days after it was sent.
+RETURNING = timedelta(days=14)
 
 
 def note_bounce(session: Session, email: str, *, now: datetime) -> bool | None:
@@ -20,7 +23,7 @@ def note_bounce(session: Session, email: str, *, now: datetime) -> bool | None:
     Who was sent a reminder had not answered, and a reminder that comes back would tell it. Which ones fell due is the same for everybody
     in a wave, so that it may be told that nothing was noted.
     """
-    found = session.scalars(select(Contact).where(Contact.email == (normalise_email(email) or ""))).all()
+    found = session.scalars(select(Contact).where(Contact.email.in_(kept_emails(email)))).all()
     if not found:
         return None
     noted = False
@@ -40,13 +43,13 @@ def correct_address(
     session: Session, program: Program, old: str, new: str, *, now: datetime, actor: User | None = None
 ) -> None:
     """Give a person of a programme another address, in both roles; reminders that wait go to nobody. Raises ProgramError."""
-    former, address = normalise_email(old), normalise_email(new)
+    former, address = kept_emails(old), mailable_email(new)
     if address is None:
         raise ProgramError("email", email=new)
     people = select(Participant.id).where(Participant.program_id == program.id)
     if session.scalar(select(Contact).where(Contact.email == address, Contact.participant_id.in_(people))):
         raise ProgramError("person_taken", email=address)
-    mine = update(Contact).where(Contact.email == former, Contact.participant_id.in_(people))
+    mine = update(Contact).where(Contact.email.in_(former), Contact.participant_id.in_(people))
     changed = session.execute(
         mine.values(email=address, bounced=False).returning(Contact.participant_id)
     ).all()
@@ -57,9 +60,8 @@ def correct_address(
 
 
 def _may_be_reminded(invitation: Invitation, now: datetime) -> bool:
-    """Whether the first reminder about an open wave may have gone out by now, to whomever."""
+    """Whether a reminder may have gone out, to whomever, and may still come back."""
     wave = invitation.wave
-    if wave_state(wave, now) is not WaveState.OPEN:
-        return False
-    begin = max(wave.opens_at, invitation.issued_at)
-    return now >= begin + REMINDERS[1] * (wave.closes_at - begin)
+    begin, end = max(wave.opens_at, invitation.issued_at), ended_at(wave)
+    first = begin + REMINDERS[1] * (wave.closes_at - begin)
+    return first <= now < end + RETURNING and first < end

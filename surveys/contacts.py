@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from surveys.addresses import normalise_email
+from surveys.addresses import kept_emails
 from surveys.audit import AuditAction, record_event
 from surveys.errors import ProgramError
 from surveys.models import Contact, ExtensionWish, Message, Participant, Program, TrialDecision
@@ -19,7 +19,7 @@ def forget_contact(session: Session, program: Program, email: str, *, now: datet
     people = session.scalars(
         select(Contact.participant_id)
         .join(Participant, Participant.id == Contact.participant_id)
-        .where(Participant.program_id == program.id, Contact.email == normalise_email(email))
+        .where(Participant.program_id == program.id, Contact.email.in_(kept_emails(email)))
     ).all()
     if not people:
         raise ProgramError("not_found", name=email[:80])

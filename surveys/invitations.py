@@ -103,6 +103,13 @@ def find_invitation(session: Session, token: str, *, now: datetime) -> Invitatio
 
     A wave that is not open is no fault of the link: the caller looks at the wave's state, and saving raises WaveNotOpenError.
     """
+    invitation = find_any_invitation(session, token)
+    check_invitation(invitation, now)
+    return invitation
+
+
+def find_any_invitation(session: Session, token: str) -> Invitation:
+    """The invitation behind a token, even one that opens nothing any more; raises InvitationError if it is unknown."""
     statement = (
         select(Invitation)
         .where(Invitation.token_hash == hash_token(token))
@@ -111,7 +118,6 @@ def find_invitation(session: Session, token: str, *, now: datetime) -> Invitatio
     invitation = session.scalar(statement)
     if invitation is None:
         raise InvitationError("unknown")
-    check_invitation(invitation, now)
     return invitation
 
 

@@ -257,13 +257,15 @@ def give_up_mail(
         _run(session, update(Contact).where(*same).values(bounced=True))
 
 
-def put_back_mail(session: Session, claim: Claim, *, until: datetime, failed: bool = False) -> None:
-    """Let the mail wait until a moment, as it was before it was claimed."""
+def put_back_mail(
+    session: Session, claim: Claim, *states: MailState, until: datetime, failed: bool = False
+) -> None:
+    """Let the mail wait until a moment, as it was before it was claimed; if it is in one of the states, where any are given."""
     attempts = min(claim.attempts + 1, 1000) if failed else claim.attempts
     _change(
         session,
         claim,
-        *UNDER_WAY,
+        *(states or UNDER_WAY),
         state=MailState.WAITING,
         due_at=as_utc(until),
         held_by=None,

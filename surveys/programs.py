@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session, joinedload
 
 from instruments.model import Instrument, Role, picks_problems
-from surveys.addresses import normalise_email
+from surveys.addresses import kept_emails, mailable_email
 from surveys.audit import AuditAction, record_event
 from surveys.database import as_utc
 from surveys.errors import ProgramError, ReportingLineError
@@ -133,7 +133,7 @@ def add_participant(
 ) -> Participant:
     """Add a person in one role; name and address go into a row of their own."""
     as_utc(now)
-    address = normalise_email(email)
+    address = mailable_email(email)
     if address is None:
         raise ProgramError("email", email=email)
     if find_participant(session, program, role, address) is not None:
@@ -226,7 +226,7 @@ def find_participant(session: Session, program: Program, role: Role | str, email
         .where(
             Participant.program_id == program.id,
             Participant.role == Role(role),
-            Contact.email == normalise_email(email),
+            Contact.email.in_(kept_emails(email)),
         )
     )
     return session.scalar(statement)

@@ -7,6 +7,7 @@ import zoneinfo
 from collections.abc import Mapping
 
 from instruments.errors import N_
+from surveys.addresses import mailable_email
 from surveys.roster_words import LANGUAGES, recognise_language, recognise_reporting_line
 
 MAX_NAME = 200
@@ -19,10 +20,6 @@ _JOINERS = "\u200c\u200d"
 _SPACES = re.compile(r"[ \t\n\r\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+")
 _NOT_BLANK = re.compile(
     rf"[^ \t\n\r\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000{_INVISIBLE}{_JOINERS}]"
-)
-_ADDRESS = re.compile(
-    r"(?![=+\-])[a-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
-    r"@([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?"
 )
 
 
@@ -171,21 +168,15 @@ def read_email(cell: str) -> str:
             N_("Keep one address: the one the invitation is to go to."),
             params,
         )
-    local, _, domain = address.partition("@")
-    if not domain.isascii() and len(domain) <= 253:
-        try:
-            domain = domain.encode("idna").decode("ascii")
-        except UnicodeError:
-            domain = ""
-    address = f"{local}@{domain}"
-    if len(local) > 64 or len(address) > 254 or not _ADDRESS.fullmatch(address):
+    mailable = mailable_email(address)
+    if mailable is None:
         raise CellFault(
             "malformed_email",
             N_("“%(cell)s” is not an e-mail address."),
             N_("Write one address such as ada@example.org, with no space and no accent before the @."),
             params,
         )
-    return address
+    return mailable
 
 
 def read_language(cell: str) -> str | None:

@@ -1,6 +1,7 @@
 """Invitations and reminders as mails: text and HTML in the reader's language, with the close of the questionnaire as a calendar file."""
 
 import datetime as dt
+import re
 import unicodedata
 import zoneinfo
 from collections.abc import Container
@@ -12,6 +13,7 @@ from hashlib import sha256
 
 from flask import current_app, render_template
 
+from surveys.addresses import ENCODED_WORD
 from surveys.invitations import hash_token
 from surveys.languages import offered_locales
 from surveys.outbox import Claim, Letter
@@ -28,6 +30,27 @@ LONGEST_NAME = 100
 # Letters that turn the direction of what follows; in a name they have no business.
 BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 EVENING, MORNING, SATURDAY = 20, 8, 5
+# All that may be said above a mail; each of them once.
+HEADERS = frozenset(
+    {
+        "Subject",
+        "From",
+        "To",
+        "Reply-To",
+        "Date",
+        "Message-ID",
+        "Auto-Submitted",
+        "List-Unsubscribe",
+        "List-Unsubscribe-Post",
+        "MIME-Version",
+        "Content-Type",
+        "Content-Language",
+    }
+)
+
+
+class MailHeaderError(Exception):
+    """What somebody wrote has become a header of its own; it is not quoted, because logs name nobody."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +82,8 @@ def zone_of(letter: Letter) -> dt.tzinfo:
     """Where the reader is, as far as anybody said."""
     try:
         return zoneinfo.ZoneInfo(letter.contact.time_zone or current_app.config["TIMEZONE"])
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError):
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        # A folder of zones, such as "America", is no zone either.
         return zoneinfo.ZoneInfo(current_app.config["TIMEZONE"])
 
 
@@ -84,13 +108,16 @@ def choose_locale(letter: Letter, written: Container[str]) -> str:
 
 
 def plain(text: str, *, marks: bool = True) -> str:
-    """A name on one line, not endless and without signs that turn the direction, isolated by marks where no tags can do it."""
+    """A name on one line, not endless and without signs that turn the direction, isolated by marks where no tags can do it.
+
+    Nor does it hold an encoded word, which the library would decode in a header, new lines and all.
+    """
     kept = "".join(
         " " if unicodedata.category(sign) in {"Cc", "Zl", "Zp"} else sign
         for sign in text
         if sign not in BIDI and unicodedata.category(sign) != "Cs"
     )
-    short = " ".join(kept.split())
+    short = " ".join(kept.split()).replace(ENCODED_WORD, " ".join(ENCODED_WORD))
     short = short if len(short) <= LONGEST_NAME else f"{short[: LONGEST_NAME - 1]}…"
     return f"\u2068{short}\u2069" if marks and i18n.text_direction() == "rtl" else short
 
@@ -156,4 +183,16 @@ def _compose(claim: Claim, letter: Letter, title: str, link: str) -> Envelope:
         )
     # Last, because each new part takes what was said of the content along.
     message["Content-Language"] = language_tag(i18n.get_locale())
-    return Envelope(sender, recipient, message.as_bytes())
+    return Envelope(sender, recipient, _checked(message))
+
+
+def _checked(message: EmailMessage) -> bytes:
+    """The mail as it is sent; raises MailHeaderError unless its headers are those that were set, and no others."""
+    content = message.as_bytes()
+    lines = re.split(rb"\r\n|\r|\n", content.partition(b"\r\n\r\n")[0])
+    names = [
+        line.partition(b":")[0].decode("latin-1") for line in lines if not line.startswith((b" ", b"\t"))
+    ]
+    if names != message.keys() or not HEADERS.issuperset(names) or len(set(names)) < len(names):
+        raise MailHeaderError
+    return content

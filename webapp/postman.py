@@ -25,6 +25,8 @@ from webapp.smtp import BROKEN, MailServer, RefusedError
 
 IDLE_SECONDS, UNREACHABLE_SECONDS = 5, 60
 log = logging.getLogger(__name__)
+# What became of a mail at the server: it was taken, refused, or the connection broke.
+Answer = Exception | None
 
 
 class Step(StrEnum):
@@ -43,6 +45,10 @@ class Postman:
         self.database: Database = app.extensions[EXTENSION]
         self.server = MailServer(app.config["SMTP"])
         self.note = LastStep(folder)
+        # Invitations of people who want no mails. Their rows become what those of other people become: the server's next answer to
+        # an invitation is taken for the answer to them, and where nobody else is invited any more, its last one.
+        self.unsent: list[Claim] = []
+        self.last: Answer = None
 
     def work(self, *, once: bool, sleep: Callable[[float], Any]) -> None:
         """Work until nothing is due or the server cannot be reached, or without end."""
@@ -68,10 +74,24 @@ class Postman:
         with self._session(self.database.writers) as session:
             claim = outbox.claim_mail(session, now=now, worker=self.note.worker, lease=self.lease)
         if claim is None:
+            if self.unsent:
+                self._share()
+                return Step.DONE
             return Step.DONE if self._invite() else Step.IDLE
         if claim.found is MailState.HANDED_OVER:
             self._settle(claim)
             return Step.DONE
+        try:
+            return self._deal_with(claim, now)
+        except Exception as error:  # noqa: BLE001 - one mail must not end the worker, who would find it again and again
+            # No more than its type, because its words may hold a name.
+            log.warning("A mail cannot be written or sent (%s).", type(error).__name__)
+            self.server.drop()
+            self._postpone(claim, MailState.CLAIMED)
+            return Step.DONE
+
+    def _deal_with(self, claim: Claim, now: dt.datetime) -> Step:
+        """Send a mail, or be done with it, or let it wait for its time."""
         with self._session(self.database.readers) as session:
             letter = outbox.read_letter(session, claim, now=now)
         if letter is None:
@@ -102,7 +122,9 @@ class Postman:
         """Write a mail and give it to the server."""
         if not self.server.is_connected and not self._connect():
             # As if it had not been touched: while the server is away nothing about any mail may change.
-            self._write(outbox.put_back_mail, claim, until=self._now())
+            for one in (claim, *self.unsent):
+                self._write(outbox.put_back_mail, one, until=self._now())
+            self.unsent.clear()
             return Step.UNREACHABLE
         try:
             envelope = write_mail(claim, letter)
@@ -122,37 +144,94 @@ class Postman:
         if not envelope.recipient.isascii() and not self.server.speaks_utf8:
             self._write(outbox.give_up_mail, claim, letter, bounced=True)
             return Step.DONE
-        try:
-            self._converse(claim, letter, envelope)
-        except RefusedError as error:
-            self._take_refusal(claim, letter, error)
-        except BROKEN as error:
-            self.server.drop()
-            self._say(claim, "The mail server broke off (%s).", type(error).__name__)
-            self._postpone(claim)
+        self._converse(claim, letter, envelope)
         return Step.DONE
 
     def _converse(self, claim: Claim, letter: Letter, envelope: Envelope) -> None:
-        """Speak with the server, up to the end; raises RefusedError or one of BROKEN as long as the dot was not sent."""
-        self._offer(envelope)
-        with self._session(self.database.readers) as session:
-            wanted = outbox.is_wanted(session, claim, letter, self.database.pseudonyms)
-        if not wanted:
-            # The same changes of the row as for a mail that is sent.
-            self.server.forget()
-            self._write(outbox.note_handed_over, claim)
-            self._write(outbox.finish_mail, claim)
-            return
-        self.server.give(envelope.content)
-        if not self.hand_over(claim):
-            return
+        """Speak with the server: first about sender and recipient, which is the same for everybody."""
         try:
-            self.server.read_answer()
-        except BROKEN:
-            # The server has the whole mail and did not say no.
+            self._offer(envelope)
+        except RefusedError as error:
+            if error.is_permanent and error.stage == "RCPT" and error.is_about_the_address:
+                self._write(outbox.give_up_mail, claim, letter, bounced=True)
+            else:
+                self._take(claim, error)
+            return
+        except BROKEN as error:
+            self._take(claim, error)
+            return
+        if claim.is_reminder:
+            self._remind(claim, letter, envelope)
+        else:
+            self._bring(claim, letter, envelope)
+
+    def _remind(self, claim: Claim, letter: Letter, envelope: Envelope) -> None:
+        """Send a reminder if it is wanted. Once that was asked the row goes, come what may, and no line is logged.
+
+        A row that stays after a failure, or a line about it, would be of somebody who has not answered: rather a reminder is lost.
+        """
+        noted = False
+        try:
+            if self._is_wanted(claim, letter):
+                self.server.give(envelope.content)
+                noted = True
+                if self.hand_over(claim):
+                    self.server.read_answer()
+            else:
+                self.server.forget()
+        except RefusedError:
+            # The conversation can go on with the next mail.
+            pass
+        except Exception:  # noqa: BLE001 - whatever it is, nothing may be left of it
             self.server.drop()
+        if not noted:
+            # The same changes of the row as for a mail that is sent.
+            self._write(outbox.note_handed_over, claim)
         self._write(outbox.finish_mail, claim)
         self.note.clear()
+
+    def _bring(self, claim: Claim, letter: Letter, envelope: Envelope) -> None:
+        """Send an invitation, or let its row share the fate of others if the person wants no mails."""
+        if self._is_wanted(claim, letter):
+            self._send(claim, envelope)
+            return
+        try:
+            self.server.forget()
+        except BROKEN:
+            self.server.drop()
+        self.unsent.append(claim)
+
+    def _send(self, claim: Claim, envelope: Envelope) -> None:
+        """Give an invitation to the server, whose answer is that to the unsent ones too."""
+        self.last = None
+        try:
+            self.server.give(envelope.content)
+            if not self.hand_over(claim):
+                return
+            try:
+                self.server.read_answer()
+            except BROKEN:
+                # The server has the whole mail and did not say no.
+                self.server.drop()
+        except (RefusedError, *BROKEN) as error:
+            # Without where it came from, which would hold the mail.
+            self.last = error.with_traceback(None)
+        self._take(claim, self.last)
+        self.note.clear()
+        self._share()
+
+    def _share(self) -> None:
+        """Let the rows of mails that were not sent look as if the server had been asked about them."""
+        while self.unsent:
+            claim = self.unsent.pop()
+            if self.last is None or (isinstance(self.last, RefusedError) and self.last.stage == "content"):
+                self._write(outbox.note_handed_over, claim)
+            self._take(claim, self.last)
+
+    def _is_wanted(self, claim: Claim, letter: Letter) -> bool:
+        """Whether a mail shall really be sent, asked at the last moment."""
+        with self._session(self.database.readers) as session:
+            return outbox.is_wanted(session, claim, letter, self.database.pseudonyms)
 
     def _offer(self, envelope: Envelope) -> None:
         """Name sender and recipient, once more on a new connection if the server has closed the old one meanwhile."""
@@ -163,28 +242,36 @@ class Postman:
             self.server.connect()
             self.server.offer(envelope.sender, envelope.recipient)
 
-    def _take_refusal(self, claim: Claim, letter: Letter, error: RefusedError) -> None:
-        """Try again later, or give up; whether the address is at fault only the server's answer to an invitation may tell."""
-        if error.is_permanent and error.stage in {"RCPT", "content"} and error.is_about_the_address:
-            self._write(outbox.give_up_mail, claim, letter, bounced=True)
-        elif error.is_permanent and error.stage == "content":
+    def _take(self, claim: Claim, answer: Answer) -> None:
+        """Be done with a mail that the server took; else try again later, or give up what it never will take."""
+        if answer is None:
+            self._write(outbox.finish_mail, claim)
+        elif not isinstance(answer, RefusedError):
+            self.server.drop()
+            self._say(claim, "The mail server broke off (%s).", type(answer).__name__)
+            self._postpone(claim)
+        elif answer.is_permanent and answer.stage == "content":
+            # Never the fault of the address: who wants no mails does not come as far, and would be known by it.
             self._say(
-                claim, "The mail server does not take what is written in an invitation (%s).", error.code
+                claim, "The mail server does not take what is written in an invitation (%s).", answer.code
             )
             self._write(outbox.give_up_mail, claim)
         else:
             self._say(
-                claim, "The mail server did not take an invitation yet (%s, %s).", error.stage, error.code
+                claim, "The mail server did not take an invitation yet (%s, %s).", answer.stage, answer.code
             )
             self._postpone(claim)
 
-    def _postpone(self, claim: Claim) -> None:
+    def _postpone(self, claim: Claim, *states: MailState) -> None:
         """Let a mail wait after a failure."""
-        self._write(outbox.put_back_mail, claim, until=self._now() + outbox.pause_after(claim), failed=True)
+        until = self._now() + outbox.pause_after(claim)
+        self._write(outbox.put_back_mail, claim, *states, until=until, failed=True)
 
     def _settle(self, claim: Claim) -> None:
         """Find out whether a mail was sent whose worker did not come back from handing it over."""
-        state = self.note.ask(claim.held_by, claim.id)
+        # Of its own this worker knows no more than that it went on to the dot.
+        own = claim.held_by == self.note.worker
+        state = DotState.SENT if own else self.note.ask(claim.held_by, claim.id)
         if state is DotState.SENT:
             self._write(outbox.finish_mail, claim)
         elif state is DotState.NOT_SENT:

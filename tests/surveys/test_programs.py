@@ -91,10 +91,25 @@ def test_a_cohort_needs_a_name_of_its_own_and_an_end_after_its_beginning(
 
 
 def test_what_cannot_be_an_address_is_refused(session: Session, program: Program, now: datetime) -> None:
-    for email in ("", "ada", "@", "a@", "@b", "a b@c", "a@b@c", "a@b\nBcc: c@d", "x" * 251 + "@b.c"):
+    broken = ("", "ada", "@", "a@", "@b", "a b@c", "a@b@c", "a@b\nBcc: c@d", "x" * 251 + "@b.c")
+    # An encoded word, and what a roster would not take either.
+    encoded = ("=?utf-8?q?a=0d=0abcc:_c?=@b.org", "a.=?utf-8?q?b?=@c.org", "ada@=?utf-8?q?b?=.org")
+    for email in (*broken, *encoded, "+ada@b.org", "ädä@b.org", "ada@b"):
         with pytest.raises(ProgramError) as caught:
             programs.add_participant(session, program, role=Role.MENTOR, name="Ada", email=email, now=now)
         assert caught.value.code == "email"
+
+
+def test_a_person_is_known_by_their_domain_in_any_script(
+    session: Session, program: Program, now: datetime
+) -> None:
+    ada = programs.add_participant(
+        session, program, role="mentor", name="Ada", email="ada@Bücher.example", now=now
+    )
+
+    assert ada.contact is not None
+    assert ada.contact.email == "ada@xn--bcher-kva.example"
+    assert programs.find_participant(session, program, Role.MENTOR, "ada@bücher.example") is ada
 
 
 def test_a_person_is_known_by_their_address_in_any_capitals(

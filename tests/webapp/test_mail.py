@@ -10,7 +10,7 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
-from surveys import programs, waves
+from surveys import invitations, programs, waves
 from surveys.models import (
     Contact,
     Invitation,
@@ -20,10 +20,13 @@ from surveys.models import (
     Wave,
 )
 from tests.webapp.posts import Post, content, everybody, rows, states
+from webapp import mail, postman
 from webapp.calendar_file import make_calendar
-from webapp.mail import next_allowed
+from webapp.mail import HEADERS, next_allowed
 from webapp.mail_settings import MailSettingsError, SmtpSettings, read_smtp
 
+ENCODED = "=?utf-8?q?Spring=0d=0aReply-To:_boss=40x.org=0d=0aDisposition-Notification-To:_boss=40x.org?="
+NO_BODY = "=?utf-8?q?Ada=0d=0a=0d=0aNothing_to_do?="
 HOSTILE = "Eve\r\nBcc: everybody@x.org\u202e\u2066" + "é" * 160
 BERLIN = ZoneInfo("Europe/Berlin")
 
@@ -112,6 +115,59 @@ class TestInvitations:
             assert not set("\u202e\u2066") & set(whole)
             assert all(len(line) <= 998 for line in message.as_bytes().splitlines())
         assert {address for address, _ in post.inbox.mails} == {"mentor0@x.org", "mentee0@x.org"}
+
+    def test_no_name_hides_a_header_or_the_body_in_an_encoded_word(self, post: Post) -> None:
+        post.seed(1, name=NO_BODY)
+        with post.write() as session:
+            session.execute(update(Program).values(name=ENCODED, organisation=ENCODED))
+
+        post.deliver()
+
+        links = post.links()
+        assert len(post.inbox.mails) == 2
+        for address, message in post.inbox.mails:
+            assert HEADERS.issuperset(message.keys())
+            assert "Reply-To" not in message
+            assert links[address] in content(message, "plain")
+
+    def test_what_became_a_header_after_all_is_not_sent(
+        self, post: Post, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        wave = post.seed(1)
+        with post.write() as session:
+            session.execute(update(Program).values(name=ENCODED))
+        monkeypatch.setattr(mail, "plain", lambda text, **_: text)
+
+        post.deliver()
+
+        assert (post.inbox.asked, states(post, wave)) == ([], {MailState.WAITING})
+        assert "MailHeaderError" in caplog.text
+        assert "boss" not in caplog.text
+
+    def test_a_mail_that_cannot_be_written_waits_and_the_worker_goes_on(
+        self, post: Post, clock: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        post.seed(2)
+
+        def stumble(claim: Any, letter: Any) -> Any:
+            if letter.contact.email == "mentor0@x.org":
+                raise KeyError(letter.contact.name)
+            return mail.write_mail(claim, letter)
+
+        monkeypatch.setattr(postman, "write_mail", stumble)
+        post.deliver()
+        assert post.inbox.take() == ["mentee0@x.org", "mentee1@x.org", "mentor1@x.org"]
+        assert "KeyError" in caplog.text
+        assert not re.search(r"(?i)mentor.0", caplog.text)
+        monkeypatch.undo()
+        clock.forward(minutes=4)
+        post.deliver()
+        assert post.inbox.take() == []
+
+        clock.forward(minutes=1)
+        post.deliver()
+
+        assert post.inbox.take() == ["mentor0@x.org"]
 
     def test_addresses_in_any_script_are_reached_where_the_server_can(self, post: Post) -> None:
         post.seed(2)
@@ -213,6 +269,13 @@ class TestTimes:
         post.deliver()
         assert post.inbox.take() == everybody(1)
         assert states(post, wave) == {MailState.DONE}
+
+    def test_a_folder_of_time_zones_is_taken_for_none(self, post: Post) -> None:
+        post.seed(1, time_zone="America")
+
+        post.deliver()
+
+        assert post.inbox.take() == everybody(1)
 
     def test_a_window_that_ends_in_the_night_gets_no_mail_then(self, post: Post, clock: Any) -> None:
         clock.moment = datetime(2026, 3, 6, 21, 0, tzinfo=UTC)
@@ -362,6 +425,53 @@ class TestStops:
         browser.post(f"{link}/mails", data={"do": "resume"})
         assert rows(post, "mail_stop") == []
         assert browser.post(f"{link}/mails", data={"do": "other"}).status_code == 400
+
+    @pytest.mark.parametrize("reply", ["451 4.3.0 no room", "554 5.6.0 not liked", "550 5.1.1 unknown"])
+    def test_a_server_that_fails_at_the_content_does_not_tell_who_wants_none(
+        self, post: Post, clock: Any, reply: str
+    ) -> None:
+        wave, links = post.seed(2), post.links()
+        with post.write() as session:
+            mails = session.scalars(select(InvitationMail).order_by(InvitationMail.id)).all()
+            order = [session.get_one(Contact, one.participant_id).email for one in mails]
+        # The first one and the last one to be dealt with.
+        for address in (order[0], order[3]):
+            post.app.test_client().post(f"{links[address]}/mails")
+        post.inbox.replies = {("DATA", address): reply for address in order}
+
+        post.deliver()
+
+        failed = MailState.WAITING if reply.startswith("4") else MailState.GIVEN_UP
+        assert states(post, wave) == {failed}
+        with post.write() as session:
+            kept = session.scalars(select(InvitationMail)).all()
+            assert len({(one.attempts, one.held_by, one.due_at) for one in kept}) == 1
+            assert session.scalars(select(Contact.email).where(Contact.bounced)).all() == []
+        post.inbox.replies.clear()
+        clock.forward(minutes=5)
+        post.deliver()
+        assert post.inbox.take() == (sorted(order[1:3]) if reply.startswith("4") else [])
+        assert states(post, wave) == {MailState.DONE if reply.startswith("4") else failed}
+
+    def test_the_link_of_an_old_mail_still_stops_mails_and_opens_nothing(
+        self, post: Post, clock: Any
+    ) -> None:
+        post.seed(1)
+        old = post.links()["mentor0@x.org"]
+        with post.write() as session:
+            for one in session.scalars(select(Invitation)).all():
+                invitations.reissue_invitation(session, one, now=clock())
+        browser = post.app.test_client()
+        assert browser.get(f"{old}/mails").status_code == 410
+        assert browser.post(f"{old}/mails", data={"do": "resume"}).status_code == 410
+        assert rows(post, "mail_stop") == []
+
+        answer = browser.post(f"{old}/mails", data={"List-Unsubscribe": "One-Click"})
+
+        assert (answer.status_code, answer.data, len(rows(post, "mail_stop"))) == (204, b"", 1)
+        assert browser.post(f"{old}/mails", data={"do": "resume"}).status_code == 410
+        assert len(rows(post, "mail_stop")) == 1
+        assert browser.post(f"{old[:-1]}/mails").status_code == 404
 
     def test_a_form_of_another_site_stops_nothing(self, post: Post) -> None:
         post.seed(1)

@@ -121,9 +121,11 @@ class TestReminders:
             clock.moment = begun
             for address in answering:
                 post.answer(address)
-            # One is refused for good and one for now, before anybody asks whether they have answered.
+            # One is refused for good and one for now, before anybody asks whether they have answered; others afterwards.
             post.inbox.replies["RCPT", "mentee0@x.org"] = "550 5.1.1 unknown"
             post.inbox.replies["RCPT", "mentor5@x.org"] = "450 4.2.1 later"
+            post.inbox.replies["DATA", "mentee1@x.org"] = "451 4.3.0 no room"
+            post.inbox.replies["DATA", "mentee2@x.org"] = "550 5.1.1 unknown"
             caplog.clear()
             clock.forward(days=4)
             post.deliver(kind)
@@ -135,7 +137,7 @@ class TestReminders:
 
         assert seen[0] == seen[1]
         assert (logs[0] == logs[1]) is same_log
-        assert (len(came[0]), len(came[1])) == (10, 4)
+        assert (len(came[0]), len(came[1])) == (8, 4)
         # Second reminders, and the first one of the person who could not be reached just now.
         assert len(seen[0]["outbox_reminder"]) == 13
 
@@ -235,6 +237,13 @@ class TestReminders:
         with post.write() as session:
             assert bounces.note_bounce(session, "mentor0@x.org", now=clock()) is False
             assert session.scalars(select(Contact.email).where(Contact.bounced)).all() == ["mentee0@x.org"]
+        # The wave lasts ten days; what is on its way then comes back later.
+        clock.forward(days=19, hours=23)
+        with post.write() as session:
+            assert bounces.note_bounce(session, "mentor0@x.org", now=clock()) is False
+        clock.forward(hours=2)
+        with post.write() as session:
+            assert bounces.note_bounce(session, "mentor0@x.org", now=clock()) is True
 
 
 class TestLastSteps:

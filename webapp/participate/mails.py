@@ -3,10 +3,14 @@
 The page is the same whether somebody wants mails or not: a link passes through other hands, and who wants none is told to nobody.
 """
 
+from http import HTTPStatus
+
 from flask import Blueprint, abort, make_response, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from surveys import outbox
+from surveys.errors import InvitationError
+from surveys.invitations import find_any_invitation
 from webapp.access import csrf
 from webapp.calendar_file import make_calendar
 from webapp.database import db
@@ -26,10 +30,19 @@ def show_mails(token: str) -> str:
 
 
 @blueprint.post("/<token>/mails")
-def choose_mails(token: str) -> str:
-    """Stop mails, or let them come again; one click in a mail program (RFC 8058) ends here too."""
-    visit = open_visit(token, with_answers=False)
+def choose_mails(token: str) -> AnyResponse | str:
+    """Stop mails, or let them come again; one click in a mail program (RFC 8058) ends here too.
+
+    The link of an old mail, replaced or run out since, opens no page any more, and still stops mails.
+    """
     wish = request.form.get("do", "stop")
+    try:
+        visit = open_visit(token, with_answers=False)
+    except InvitationError:
+        if wish != "stop":
+            raise
+        outbox.stop_mails(db(), find_any_invitation(db(), token).participant_id)
+        return make_response("", HTTPStatus.NO_CONTENT)
     if wish not in {"stop", "resume"}:
         abort(400)
     change = outbox.stop_mails if wish == "stop" else outbox.resume_mails
