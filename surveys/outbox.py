@@ -37,7 +37,7 @@ from surveys.models import (
     Wave,
 )
 from surveys.pseudonyms import Pseudonyms
-from surveys.responses import has_decided
+from surveys.responses import has_sent
 from surveys.roles import DatabaseRole, acting_as
 from surveys.waves import WaveState, ended_at, lock_wave, wave_state
 
@@ -224,8 +224,8 @@ def is_wanted(session: Session, claim: Claim, letter: Letter, pseudonyms: Pseudo
         return not stopped
     # Asked of everybody, so that the database is asked the same for each of them.
     with acting_as(session, DatabaseRole.PARTICIPANT):
-        decided = has_decided(session, letter.invitation, pseudonyms)
-    return not (stopped or decided)
+        sent = has_sent(session, letter.invitation, pseudonyms)
+    return not (stopped or sent)
 
 
 def note_handed_over(session: Session, claim: Claim) -> bool:

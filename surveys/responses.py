@@ -127,7 +127,7 @@ def load_response(
     return view_of(invitation, response, pseudonyms, read_contents(session, response.key))
 
 
-def has_decided(session: Session, invitation: Invitation, pseudonyms: Pseudonyms) -> bool:
+def has_sent(session: Session, invitation: Invitation, pseudonyms: Pseudonyms) -> bool:
     """Whether the person's answers are in. What was taken back counts as not answered: with a link anybody can begin and take back."""
     response = _find_response(session, invitation, pseudonyms)
     return response is not None and response.state is ResponseState.SUBMITTED
