@@ -149,6 +149,16 @@ def wait_until_kept(page: Any, *counts: int) -> None:
     assert kept_on(page) == counts
 
 
+def hide(page: Any) -> None:
+    """Let a page take itself for hidden, as a phone's does when another one comes before it."""
+    page.evaluate(
+        """() => {
+            Object.defineProperty(document, 'hidden', { value: true, configurable: true });
+            document.dispatchEvent(new Event('visibilitychange'));
+        }"""
+    )
+
+
 def wait_until_said(page: Any, words: str) -> None:
     page.locator(".says", has_text=words).wait_for()
 
@@ -341,6 +351,113 @@ def test_two_tabs_and_the_way_back(service: Service, device: Callable[..., Any])
     first.click("form[data-saves] button.button")
     first.wait_for_url(f"{link}/thanks")
     assert (service.stored(link)[0], service.codes(link)) == ("submitted", {"A1": 5, "A2": 2})
+
+
+def two_tabs_without_connection(link: str, first: Any, *, number: int = 1) -> Any:
+    """Two tabs of one page on a device that may keep; the second one."""
+    allow_keeping(first, link)
+    first.goto(f"{link}/{number}")
+    second = first.context.new_page()
+    second.goto(f"{link}/{number}")
+    first.context.set_offline(True)
+    return second
+
+
+def test_two_tabs_keep_one_page_without_a_connection(service: Service, device: Callable[..., Any]) -> None:
+    """Each tab's answers arrive, in one response, and nothing asks which of them is right; nor does a change in a third tab."""
+    link, first = service.new_link(), device()
+    before = service.n_responses()
+    second = two_tabs_without_connection(link, first)
+    for page, codes in ((first, {"A1": 5}), (second, {"A2": 2})):
+        choose(page, **codes)
+        press(page)
+        page.wait_for_url(f"{link}/2")
+        wait_until_said(page, "Kept on this device")
+    # Loaded again, each tab shows its own; the first one, closed, hands over to whoever opens the page next.
+    second.goto(f"{link}/1")
+    wait_until_chosen(second, 1)
+    assert chosen(second) == {"A2": "c:2"}
+    second.goto(f"{link}/2")
+    first.goto(f"{link}/1")
+    wait_until_chosen(first, 1)
+    assert chosen(first) == {"A1": "c:5"}
+    choose(first, A1=4)
+    press(first)
+    first.wait_for_url(f"{link}/2")
+    wait_until_said(first, "Kept on this device")
+    wait_until_kept(first, 2, 1, 1, 1)
+    assert service.stored(link)[0] == "nothing"
+    first.close()
+    third = second.context.new_page()
+    third.goto(f"{link}/1")
+    wait_until_chosen(third, 1)
+    assert chosen(third) == {"A1": "c:4"}
+    choose(third, A1=3)
+    press(third)
+    third.wait_for_url(f"{link}/2")
+    wait_until_said(third, "Kept on this device")
+
+    third.context.set_offline(False)
+    third.locator(".says .notice").wait_for(state="detached")
+    assert service.codes(link) == {"A1": 3, "A2": 2}
+    assert service.n_responses() == before + 1
+    third.goto(link)
+    third.locator("[data-switch] input").uncheck()
+    wait_until_kept(third, 0, 0, 0, 0)
+
+
+def test_a_hidden_tab_leaves_what_waits_of_another_one(service: Service, device: Callable[..., Any]) -> None:
+    """What was only chosen in it is kept beside that, and is not sent; a copy of a tab keeps for itself too."""
+    link, first = service.new_link(), device()
+    second = two_tabs_without_connection(link, first)
+    choose(first, A1=5)
+    press(first)
+    first.wait_for_url(f"{link}/2")
+    wait_until_said(first, "Kept on this device")
+    choose(second, A2=2)
+    hide(second)
+    wait_until_kept(second, 2, 1, 1, 1)
+    # What waits goes on waiting, too, where its own page is opened again, changed and left.
+    first.goto(f"{link}/1")
+    wait_until_chosen(first, 1)
+    choose(first, A3=3)
+    hide(first)
+    first.goto(f"{link}/2")
+
+    first.context.set_offline(False)
+    first.locator(".says .notice").wait_for(state="detached")
+    assert service.codes(link) == {"A1": 5, "A3": 3}
+    press(second)
+    second.wait_for_url(f"{link}/2")
+    assert service.codes(link) == {"A1": 5, "A2": 2, "A3": 3}
+
+
+def test_two_tabs_answer_one_question_without_a_connection(
+    service: Service, device: Callable[..., Any]
+) -> None:
+    """Tabs that pass for one, as copies do: both answers are shown, in whichever tab one looks, and the person decides."""
+    link, first = service.new_link(), device()
+    second = two_tabs_without_connection(link, first)
+    tab = first.evaluate("sessionStorage.getItem('viceversa')")
+    second.evaluate(f"sessionStorage.setItem('viceversa', '{tab}')")
+    for page, codes in ((first, {"A1": 5}), (second, {"A1": 2, "A2": 2})):
+        choose(page, **codes)
+        press(page)
+        page.wait_for_url(f"{link}/2")
+        wait_until_said(page, "Kept on this device")
+    second.close()
+
+    first.context.set_offline(False)
+    first.wait_for_selector(".says a")
+    assert service.codes(link) == {"A1": 5, "A2": 2}
+    first.click(".says a")
+    first.wait_for_selector("#errors")
+    assert chosen(first) == {"A1": "c:2", "A2": "c:2"}
+    press(first)
+    first.wait_for_url(f"{link}/2")
+    assert service.codes(link) == {"A1": 2, "A2": 2}
+    first.reload()
+    assert first.locator(".says .notice").count() == 0
 
 
 def test_a_lost_cookie_loses_nothing(service: Service, device: Callable[..., Any]) -> None:
