@@ -23,6 +23,7 @@ from surveys.models import LinkKey, PseudonymLink, Respondent, new_key
 MINIMUM_KEY_BYTES = 32
 PSEUDONYM_BYTES = 16
 KEY_DIGITS = 2 * PSEUDONYM_BYTES
+SALT_DIGITS = KEY_DIGITS // 2
 
 
 @dataclass(frozen=True)
@@ -95,10 +96,14 @@ class Pseudonyms:
         both = hmac.digest(self._draft_key, subject, "sha256").hex()
         return DraftKeys(both[:KEY_DIGITS], both[KEY_DIGITS:])
 
-    def claimed_key(self, wave_id: str, pair_id: str, participant_id: str, claim: str) -> str:
-        """The key of a draft whose beginner said a secret: whoever says it again began it, though nothing of it is stored."""
-        subject = f"claim:{wave_id}:{pair_id}:{participant_id}:{claim}".encode()
-        return hmac.digest(self._draft_key, subject, "sha256").hex()[:KEY_DIGITS]
+    def claimed_key(self, wave_id: str, pair_id: str, participant_id: str, claim: str, salt: str = "") -> str:
+        """The key of a draft whose beginner said a secret: whoever says it again began it, though nothing of it is stored.
+
+        With a random salt, which then is the key's first half, the same secret never leads to the same key twice.
+        """
+        subject = ":".join(["claim", wave_id, pair_id, participant_id, claim, *([salt] if salt else [])])
+        digest = hmac.digest(self._draft_key, subject.encode(), "sha256").hex()
+        return (salt + digest)[:KEY_DIGITS]
 
     def final_key(self, draft_key: str) -> str:
         """The key that a response gets when it is sent; without the link key nobody joins it to its draft."""

@@ -5,6 +5,7 @@ everything is written anew under the person's pseudonym and new random-looking k
 draft and a later one with what was sent have no key in common. Pulses are given in another way (`surveys.pulses`).
 """
 
+import hmac
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -23,7 +24,7 @@ from surveys.invitations import hold_invitation
 from surveys.languages import offered_locales
 from surveys.merging import mark_answers, mark_withdrawn, merge_page, read_marks
 from surveys.models import Answer, Comment, Invitation, Respondent, Response, ResponseState, Wave, new_key
-from surveys.pseudonyms import DraftKeys, Pseudonyms
+from surveys.pseudonyms import SALT_DIGITS, DraftKeys, Pseudonyms
 from surveys.statements import note_statement
 from surveys.waves import WaveState, form_of, instrument_of
 
@@ -34,7 +35,7 @@ class ResponseView:
 
     `tag` is a digest of the key that the response has, or will have, once it is sent: it tells one response from another, stays the
     same when a draft is sent, changes with a new start, and leads back to none. `quotable` holds the written answers that the person
-    allowed to be quoted.
+    allowed to be quoted. `is_claimed` says that the response was begun with the claim that was said with the present request.
     """
 
     tag: str
@@ -47,6 +48,7 @@ class ResponseView:
     quotable: frozenset[str] = frozenset()
     statement: str | None = None
     occasion: int = 1
+    is_claimed: bool = False
 
     @property
     def is_submitted(self) -> bool:
@@ -112,6 +114,7 @@ def load_response(
     pseudonyms: Pseudonyms,
     *,
     may_read: MayUse | None = None,
+    claim: str | None = None,
 ) -> ResponseView | None:
     """What the person has saved so far, to resume from; None if there is nothing. A withdrawn response has no answers.
 
@@ -121,21 +124,16 @@ def load_response(
     response = _find_response(session, invitation, pseudonyms)
     if response is None:
         return None
-    unread = view_of(invitation, response, pseudonyms)
+    unread = view_of(invitation, response, pseudonyms, claim=claim)
     if may_read is not None and not may_read(unread):
         return unread
-    return view_of(invitation, response, pseudonyms, read_contents(session, response.key))
+    return view_of(invitation, response, pseudonyms, read_contents(session, response.key), claim=claim)
 
 
 def has_sent(session: Session, invitation: Invitation, pseudonyms: Pseudonyms) -> bool:
     """Whether the person's answers are in. What was taken back counts as not answered: with a link anybody can begin and take back."""
     response = _find_response(session, invitation, pseudonyms)
     return response is not None and response.state is ResponseState.SUBMITTED
-
-
-def claimed_tag(invitation: Invitation, pseudonyms: Pseudonyms, claim: str) -> str:
-    """The tag of the response that was begun with this claim, if there is one."""
-    return _tag(pseudonyms.final_key(_claimed_key(invitation, pseudonyms, claim)))
 
 
 def save_page(
@@ -158,7 +156,7 @@ def save_page(
 
     `seen` is `ResponseView.marks` of the page as it was shown: nothing that was saved since is then overwritten unseen, and what was
     withdrawn since is not begun anew. Without it whoever comes last is right. `claim` is a random secret by which whoever begins a
-    response can show that they did (`claimed_tag`), if the answer to their first save got lost. `quotable` names the written answers of the page that may be quoted; the tick goes with the text, so one that is saved without
+    response can show that they did (`ResponseView.is_claimed`), if the answer to their first save got lost. `quotable` names the written answers of the page that may be quoted; the tick goes with the text, so one that is saved without
     being named may not be quoted. `statement` is the digest of the statement of privacy that the page was shown with.
     `may_write` is asked about what is already saved, once nobody else can write it: whoever looked before may have been overtaken.
     Raises InvitationError, WaveNotOpenError or ResponseError with nothing stored. Raises AnswerError when some answers cannot be kept: the others
@@ -343,14 +341,17 @@ def _ensure_response(
     """The person's response to this wave about this pair, a draft if there is none; nobody else writes it at this moment."""
     found = _find_response(session, invitation, pseudonyms, hold=True)
     if found is not None and found.state is ResponseState.WITHDRAWN:
-        _check_withdrawal_seen(view_of(invitation, found, pseudonyms), shown.seen, may_write)
+        withdrawn = view_of(invitation, found, pseudonyms, claim=shown.claim)
+        _check_withdrawal_seen(withdrawn, shown.seen, may_write)
         # Whoever starts again does so under a new key: nothing that was handed out for the old one fits any more.
+        key = _restarted_key(invitation, pseudonyms, None if withdrawn.is_claimed else shown.claim)
         session.delete(found)
         session.flush()
-        found, shown = None, NOTHING_SAID
-    if found is not None:
-        _check_leave(invitation, found, pseudonyms, may_write)
+    elif found is not None:
+        _check_leave(invitation, found, pseudonyms, may_write, shown.claim)
         return found
+    else:
+        key = _claimed_key(invitation, pseudonyms, shown.claim) if shown.claim else new_key()
     # A wrong key must be noticed before anything is written where nobody would find it again.
     pseudonyms.register_key(session)
     keys = _draft_keys(invitation, pseudonyms)
@@ -358,7 +359,7 @@ def _ensure_response(
         session.add(Respondent(key=keys.respondent))
         session.flush()
     response = Response(
-        key=_claimed_key(invitation, pseudonyms, shown.claim) if shown.claim else new_key(),
+        key=key,
         respondent_key=keys.respondent,
         pair_key=keys.pair,
         wave_id=invitation.wave_id,
@@ -375,16 +376,40 @@ def _ensure_response(
     return response
 
 
-def _claimed_key(invitation: Invitation, pseudonyms: Pseudonyms, claim: str) -> str:
+def _claimed_key(invitation: Invitation, pseudonyms: Pseudonyms, claim: str, salt: str = "") -> str:
     """The key of the draft that was begun with a claim."""
-    return pseudonyms.claimed_key(invitation.wave_id, invitation.pair_id, invitation.participant_id, claim)
+    return pseudonyms.claimed_key(
+        invitation.wave_id, invitation.pair_id, invitation.participant_id, claim, salt
+    )
+
+
+def _restarted_key(invitation: Invitation, pseudonyms: Pseudonyms, claim: str | None) -> str:
+    """The key of a draft that is begun after another one: random, and yet known again by whoever says its claim.
+
+    Cookies and codes come from the key, so that not even a claim that was used before brings an old one back.
+    """
+    return _claimed_key(invitation, pseudonyms, claim, new_key()[:SALT_DIGITS]) if claim else new_key()
+
+
+def _is_claimed(
+    invitation: Invitation, response: Response, pseudonyms: Pseudonyms, drafted: bool, claim: str
+) -> bool:
+    """Whether a response was begun with this claim; of one that was begun again nobody can tell once it is sent."""
+    first = _claimed_key(invitation, pseudonyms, claim)
+    again = _claimed_key(invitation, pseudonyms, claim, response.key[:SALT_DIGITS])
+    known = [first, again] if drafted else [pseudonyms.final_key(first)]
+    return any(hmac.compare_digest(key, response.key) for key in known)
 
 
 def _check_leave(
-    invitation: Invitation, response: Response, pseudonyms: Pseudonyms, may_write: MayUse | None
+    invitation: Invitation,
+    response: Response,
+    pseudonyms: Pseudonyms,
+    may_write: MayUse | None,
+    claim: str | None = None,
 ) -> None:
     """Raise ResponseError unless whoever is there may write a response that somebody has begun."""
-    if may_write is not None and not may_write(view_of(invitation, response, pseudonyms)):
+    if may_write is not None and not may_write(view_of(invitation, response, pseudonyms, claim=claim)):
         raise ResponseError("begun_elsewhere")
 
 
@@ -581,6 +606,8 @@ def view_of(
     response: Response,
     pseudonyms: Pseudonyms,
     contents: Contents = NOTHING_SHOWN,
+    *,
+    claim: str | None = None,
 ) -> ResponseView:
     """The response as its owner sees it, or without its answers."""
     drafted = _is_draft(invitation, response, pseudonyms)
@@ -596,6 +623,7 @@ def view_of(
         quotable=contents.quotable,
         statement=response.statement_digest,
         occasion=response.occasion,
+        is_claimed=claim is not None and _is_claimed(invitation, response, pseudonyms, drafted, claim),
     )
 
 

@@ -149,6 +149,34 @@ def wait_until_kept(page: Any, *counts: int) -> None:
     assert kept_on(page) == counts
 
 
+def keep_as_before_tabs(page: Any, link: str, *, number: int, **codes: int) -> None:
+    """Let a page wait for a connection as earlier versions kept it: one record for all tabs."""
+    path = f"/s/{link.rpartition('/')[2]}"
+    fields = [["seen", ""], *([item, f"c:{code}"] for item, code in codes.items())]
+    record = {"address": f"{path}/{number}", "fields": fields, "waiting": True, "typed": False, "order": 1}
+    page.evaluate(
+        """([path, record]) => new Promise((done) => {
+            const asked = indexedDB.open('viceversa');
+            asked.onsuccess = () => {
+                const transaction = asked.result.transaction('kept', 'readwrite');
+                transaction.objectStore('kept').put(record, [path, record.address]);
+                transaction.oncomplete = () => done(asked.result.close());
+            };
+        })""",
+        [path, record],
+    )
+
+
+def hide(page: Any) -> None:
+    """Let a page take itself for hidden, as a phone's does when another one comes before it."""
+    page.evaluate(
+        """() => {
+            Object.defineProperty(document, 'hidden', { value: true, configurable: true });
+            document.dispatchEvent(new Event('visibilitychange'));
+        }"""
+    )
+
+
 def wait_until_said(page: Any, words: str) -> None:
     page.locator(".says", has_text=words).wait_for()
 
@@ -341,6 +369,106 @@ def test_two_tabs_and_the_way_back(service: Service, device: Callable[..., Any])
     first.click("form[data-saves] button.button")
     first.wait_for_url(f"{link}/thanks")
     assert (service.stored(link)[0], service.codes(link)) == ("submitted", {"A1": 5, "A2": 2})
+
+
+def two_tabs_without_connection(link: str, first: Any, *, number: int = 1) -> Any:
+    """Two tabs of one page on a device that may keep; the second one."""
+    allow_keeping(first, link)
+    first.goto(f"{link}/{number}")
+    second = first.context.new_page()
+    second.goto(f"{link}/{number}")
+    first.context.set_offline(True)
+    return second
+
+
+def test_two_tabs_keep_one_page_without_a_connection(service: Service, device: Callable[..., Any]) -> None:
+    """Each tab's answers arrive, in one response, and nothing asks which of them is right; nor when a third one changes them."""
+    link, first = service.new_link(), device()
+    before = service.n_responses()
+    second = two_tabs_without_connection(link, first)
+    for page, codes in ((first, {"A1": 5}), (second, {"A2": 2})):
+        choose(page, **codes)
+        press(page)
+        page.wait_for_url(f"{link}/2")
+        wait_until_said(page, "Kept on this device")
+    wait_until_kept(first, 2, 1, 1, 1)
+    assert service.stored(link)[0] == "nothing"
+    second.close()
+    # What was kept last is what whoever opens the page next goes on from.
+    third = first.context.new_page()
+    third.goto(f"{link}/1")
+    wait_until_chosen(third, 1)
+    assert chosen(third) == {"A2": "c:2"}
+    choose(third, A2=3)
+    press(third)
+    third.wait_for_url(f"{link}/2")
+    wait_until_said(third, "Kept on this device")
+
+    third.context.set_offline(False)
+    third.locator(".says .notice").wait_for(state="detached")
+    assert service.codes(link) == {"A1": 5, "A2": 3}
+    assert service.n_responses() == before + 1
+    third.goto(link)
+    third.locator("[data-switch] input").uncheck()
+    wait_until_kept(third, 0, 0, 0, 0)
+
+
+def test_a_hidden_tab_leaves_what_waits_of_another_one(service: Service, device: Callable[..., Any]) -> None:
+    """What was only chosen in it is kept beside that and is not sent; what an earlier version kept, which knew no tabs, is."""
+    link, first = service.new_link(), device()
+    second = two_tabs_without_connection(link, first)
+    keep_as_before_tabs(first, link, number=2, B1=5)
+    choose(first, A1=5)
+    press(first)
+    first.wait_for_url(f"{link}/2")
+    wait_until_said(first, "Kept on this device")
+    choose(second, A2=2)
+    hide(second)
+    wait_until_kept(second, 3, 1, 1, 1)
+    # A tab shows its own, although the other one was later; what waits goes on waiting where it is changed and left.
+    first.goto(f"{link}/1")
+    wait_until_chosen(first, 1)
+    assert chosen(first) == {"A1": "c:5"}
+    choose(first, A3=3)
+    hide(first)
+    # This look waits for what was begun before it.
+    assert kept_on(first) == (3, 1, 1, 1)
+    first.goto(f"{link}/2")
+    wait_until_said(first, "Kept on this device")
+
+    first.context.set_offline(False)
+    first.locator(".says .notice").wait_for(state="detached")
+    assert service.codes(link) == {"A1": 5, "A3": 3, "B1": 5}
+    press(second)
+    second.wait_for_url(f"{link}/2")
+    assert service.codes(link) == {"A1": 5, "A2": 2, "A3": 3, "B1": 5}
+
+
+def test_two_tabs_answer_one_question_without_a_connection(
+    service: Service, device: Callable[..., Any]
+) -> None:
+    """Tabs that pass for one, as copies do: both answers are shown, in whichever tab one looks, and the person decides."""
+    link, first = service.new_link(), device()
+    second = two_tabs_without_connection(link, first)
+    for page, codes in ((first, {"A1": 5}), (second, {"A1": 2, "A2": 2})):
+        page.evaluate("sessionStorage.setItem('viceversa', 'a copied tab')")
+        choose(page, **codes)
+        press(page)
+        page.wait_for_url(f"{link}/2")
+        wait_until_said(page, "Kept on this device")
+    second.close()
+
+    first.context.set_offline(False)
+    first.wait_for_selector(".says a")
+    assert service.codes(link) == {"A1": 5, "A2": 2}
+    first.click(".says a")
+    first.wait_for_selector("#errors")
+    assert chosen(first) == {"A1": "c:2", "A2": "c:2"}
+    press(first)
+    first.wait_for_url(f"{link}/2")
+    assert service.codes(link) == {"A1": 2, "A2": 2}
+    first.reload()
+    assert first.locator(".says .notice").count() == 0
 
 
 def test_a_lost_cookie_loses_nothing(service: Service, device: Callable[..., Any]) -> None:

@@ -160,6 +160,48 @@ class TestClaim:
         assert late.status_code == 409
         assert chosen(client.get(f"{mentee}/1").text) == {"A1": "c:4"}
 
+    def test_whoever_starts_over_is_known_again_and_nobody_who_held_what_was_before(
+        self, app: Flask, client: FlaskClient, mentee: str
+    ) -> None:
+        before, mine = (
+            {"A1": "c:5", "seen": "", "claim": "a" * 32},
+            {"A1": "c:4", "seen": "", "claim": "b" * 32},
+        )
+        client.post(f"{mentee}/1", data=before)
+        code = re.search(r"(\d{4} \d{4})", words(client.get(mentee).text))
+        assert code
+
+        def may_save(browser: FlaskClient, data: dict[str, str]) -> bool:
+            """Whether a browser may save, and is shown what is stored, or neither."""
+            status = browser.post(f"{mentee}/1", data=data).status_code
+            assert status in {303, 409}
+            assert bool(chosen(browser.get(f"{mentee}/1").text)) is (status == 303)
+            return status == 303
+
+        def start_over(data: dict[str, str]) -> None:
+            """Start over in a new browser, which does not come to know that its first save arrived."""
+            lost = app.test_client()
+            assert lost.post(f"{mentee}/elsewhere", data={"do": "over"}).status_code == 303
+            assert lost.post(f"{mentee}/1", data=data).status_code == 303
+
+        start_over(mine)
+        again = app.test_client()
+        assert may_save(again, {**mine, "A2": "c:2"})
+        assert chosen(again.get(f"{mentee}/1").text) == {"A1": "c:4", "A2": "c:2"}
+        assert not may_save(client, before)
+        assert not may_save(app.test_client(), before)
+        wrong = app.test_client().post(f"{mentee}/elsewhere", data={"do": "code", "code": code.group(1)})
+        assert wrong.status_code == 400
+
+        # A claim that was said before begins something else: neither the cookie nor the code of then fits.
+        start_over(before)
+        for held in (client, again):
+            assert not may_save(held, {"A2": "c:1", "seen": ""})
+        assert not may_save(app.test_client(), mine)
+        wrong = app.test_client().post(f"{mentee}/elsewhere", data={"do": "code", "code": code.group(1)})
+        assert wrong.status_code == 400
+        assert may_save(app.test_client(), before)
+
 
 class TestScript:
     def test_a_save_is_told_where_the_button_leads_and_what_the_page_shows(
@@ -209,7 +251,7 @@ class TestScript:
         source = (Path(app.static_folder or "") / name).read_text(encoding="utf-8")
 
         assert not re.search(r"\bDate\b|https?://|\beval\b|innerHTML|lastModified", source)
-        assert len(source) < 16_000
+        assert len(source) < 17_000
 
     def test_only_pages_of_a_link_may_fetch(self, client: FlaskClient, mentee: str) -> None:
         assert "connect-src 'self'" in client.get(f"{mentee}/1").headers["Content-Security-Policy"]

@@ -12,15 +12,13 @@ import datetime as dt
 import hmac
 import re
 
-from flask import current_app, g, request
+from flask import current_app, request
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
 from surveys import accounts
 from surveys.invitations import LINK_GRACE
-from surveys.models import Invitation
-from surveys.pseudonyms import Pseudonyms
-from surveys.responses import ResponseView, claimed_tag
+from surveys.responses import ResponseView
 
 # A window of a few weeks, and then as long as the link opens anything.
 COOKIE_LIFE = dt.timedelta(days=30) + LINK_GRACE
@@ -35,22 +33,13 @@ TRIES_WINDOW = dt.timedelta(hours=1)
 
 def is_held(response: ResponseView) -> bool:
     """Whether this browser is the one that saved the response, or was told its code."""
-    if holds(response.tag):
-        return True
-    claimed: str = g.get("claimed_tag", "")
-    return hmac.compare_digest(claimed, response.tag)
+    return holds(response.tag) or response.is_claimed
 
 
 def read_claim() -> str | None:
     """The secret that the browser made for what it sends now, None without one."""
     claim = request.form.get("claim", "") if request.method == "POST" else ""
     return claim if CLAIM.fullmatch(claim) else None
-
-
-def note_claim(invitation: Invitation, pseudonyms: Pseudonyms) -> None:
-    """Let the response that was begun with this request's claim count as held."""
-    claim = read_claim()
-    g.claimed_tag = claimed_tag(invitation, pseudonyms, claim) if claim else ""
 
 
 def holds(tag: str) -> bool:

@@ -440,8 +440,9 @@ def _read_saved(
         held = pulses.load_pulses(db(), invitation, pseudonyms(), may_read=holder.is_held)
         # A pulse of another browser is in nobody's way: the next one stands beside it.
         return (held[-1] if held else None), None
-    holder.note_claim(invitation, pseudonyms())
-    saved = responses.load_response(db(), invitation, pseudonyms(), may_read=holder.is_held)
+    saved = responses.load_response(
+        db(), invitation, pseudonyms(), may_read=holder.is_held, claim=holder.read_claim()
+    )
     if saved is not None and holder.is_held(saved):
         return saved, None
     # Nothing is left to be read of withdrawn answers, so whoever has the link may start anew.

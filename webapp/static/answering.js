@@ -15,8 +15,11 @@
   const RETRY_LONGEST = 15000;
   const PATIENCE = 20000;
   const isKeptCopy = document.documentElement.hasAttribute("data-kept");
+  const TAB = "viceversa";
+  const secret = () => [...crypto.getRandomValues(new Uint8Array(16))].map((n) => n.toString(16).padStart(2, "0")).join("");
   // Shows, if the answer to the very first save gets lost, that it was ours.
-  const claim = [...crypto.getRandomValues(new Uint8Array(16))].map((n) => n.toString(16).padStart(2, "0")).join("");
+  const claim = secret();
+  const settles = "settle" in words.dataset;
   const canKeep = "serviceWorker" in navigator && "indexedDB" in window && "caches" in window;
 
   // ---- what is kept on the device, and the permission for it ----
@@ -50,10 +53,26 @@
   }
 
   const ofLink = () => IDBKeyRange.bound([link], [link, []]);
-  const putRecord = (record) => inStore("readwrite", (kept) => kept.put(record, [link, record.address]));
-  const getRecord = (address) => inStore("readonly", (kept) => kept.get([link, address]));
-  const dropRecord = (address) => inStore("readwrite", (kept) => kept.delete([link, address]));
+  // Each tab keeps a page for itself; the sending belongs to no tab, nor does a record of an earlier version.
+  const keyOf = ({ address, tab }) => (tab && address !== review ? [link, address, tab] : [link, address]);
+  const isOpen = (record) => record.waiting || record.typed;
+  const isSame = (one, other) => one.order === other.order && one.id === other.id;
   const allRecords = () => inStore("readonly", (kept) => kept.getAll(ofLink()));
+
+  // Looks and writes in one transaction, so that no other tab comes between.
+  const change = (act) =>
+    inStore("readwrite", (kept) => {
+      const asked = kept.getAll(ofLink());
+      asked.onsuccess = () => act(asked.result, kept);
+    });
+
+  // What a tab is known by as long as it is open, also after the page was loaded again.
+  function tabId(another) {
+    if (another || !sessionStorage.getItem(TAB)) {
+      sessionStorage.setItem(TAB, secret());
+    }
+    return sessionStorage.getItem(TAB);
+  }
 
   // Pages in the order of the person's own acts, the sending after them all.
   async function waitingRecords() {
@@ -94,6 +113,7 @@
     }
     await inStore("readwrite", (kept) => kept.delete(ofLink()));
     localStorage.removeItem(FLAG);
+    sessionStorage.removeItem(TAB);
     await caches.delete(FLAG);
     const worker = await navigator.serviceWorker.getRegistration(link);
     if (worker) {
@@ -162,30 +182,49 @@
     }
   }
 
-  // Send all that waits, in one tab at a time; returns the last answer.
+  // Send all that waits, in one tab at a time; returns what became of this page, what was refused, and what found no connection.
   async function sendWaiting() {
     const work = async () => {
-      let answer = { saved: true };
+      const found = {};
       for (const record of await waitingRecords()) {
-        answer = { ...(await send(record.address, record.fields)), record };
-        if (!answer.saved) {
+        if (record.address === review && found.refused) {
           break;
         }
-        const now = await getRecord(record.address);
-        if (now && now.order === record.order) {
-          const fields = record.fields.map(([name, value]) => [name, name === "seen" ? answer.seen : value]);
-          await putRecord({ ...record, fields, waiting: false, typed: false });
+        const answer = { ...(await send(record.address, record.fields)), record };
+        if (!answer.saved && !answer.refused) {
+          return { ...found, failed: answer };
         }
-        if (record.address === own) {
-          see(answer.seen);
+        if (isSame(record, mine)) {
+          found.own = answer;
         }
+        if (answer.refused) {
+          found.refused = found.refused || answer;
+          continue;
+        }
+        await noteSaved(record, answer.seen);
         if (record.address === review) {
+          found.sent = answer;
           await forget();
         }
       }
-      return answer;
+      return found;
     };
     return navigator.locks ? navigator.locks.request(FLAG, work) : work();
+  }
+
+  async function noteSaved(record, seen) {
+    await change((records, kept) => {
+      // Only what was not changed meanwhile.
+      const now = records.find((one) => isSame(one, record));
+      if (now) {
+        const fields = now.fields.map(([name, value]) => [name, name === "seen" ? seen : value]);
+        kept.put({ ...now, fields, waiting: false, typed: false }, keyOf(now));
+      }
+    });
+    // A page that shows something else must not pass for having shown this.
+    if (isSame(record, mine)) {
+      see(seen);
+    }
   }
 
   // Send a form as browsers do, to be shown what the server says.
@@ -212,6 +251,8 @@
   let changed = false;
   // Whether a save waits for a connection.
   let held = false;
+  // The record that this page was filled from, or was kept as.
+  let mine = {};
   let delay = RETRY_FIRST;
   let timer = 0;
   let visibleSince = document.hidden ? null : performance.now();
@@ -253,11 +294,33 @@
     }
   }
 
-  // What waits is sent by itself; what was only typed is shown again.
-  async function keepForm(waiting = true) {
-    const orders = (await allRecords()).map((record) => record.order);
-    const order = Math.max(0, ...orders) + 1;
-    await putRecord({ address: own, fields: readForm(), waiting, typed: !waiting, order });
+  // Puts what this page shows in place of what it was filled from, and of nothing else: a copy of this tab may have kept its own.
+  const putOwn = (make) =>
+    change((records, kept) => {
+      const known = records.find((one) => isSame(one, mine));
+      const record = make(known, records);
+      if (!record) {
+        return;
+      }
+      const there = records.find((one) => one.address === own && one.tab === tabId());
+      const tab = tabId(there && there !== known && isOpen(there));
+      if (known) {
+        kept.delete(keyOf(known));
+      }
+      mine = { ...record, tab };
+      kept.put(mine, keyOf(mine));
+    });
+
+  // What waits is sent by itself, and goes on waiting unless it was refused; what was only typed is shown again.
+  async function keepForm(pressedOn = true) {
+    await putOwn((known, records) => {
+      if (known && !isOpen(known)) {
+        see(new Map(known.fields).get("seen") || "");
+      }
+      const waiting = pressedOn || Boolean(known && known.waiting && !settles);
+      const order = Math.max(0, ...records.map((record) => record.order)) + 1;
+      return { id: secret(), address: own, fields: readForm(), waiting, typed: !waiting, order };
+    });
     guard(false);
     changed = false;
   }
@@ -273,19 +336,21 @@
       if (keeping) {
         await keepForm();
       }
-      const answer = keeping ? await sendWaiting() : await send(own, readForm());
+      const found = keeping ? await sendWaiting() : {};
+      // Nothing of this page waits any more where another tab has sent it, or all of it, and forgotten the rest.
+      const answer = found.own || found.failed || found.refused || (await send(own, readForm()));
       if (answer.saved) {
         held = false;
         see(answer.seen);
         guard(false);
         say("");
-        location.assign(answer.next || whereTo());
-      } else if (answer.refused && (!keeping || answer.record.address === own)) {
+        location.assign(answer.next);
+      } else if (answer.refused && (!answer.record || isSame(answer.record, mine))) {
         sendPlainly(own, readForm());
       } else if (answer.refused) {
         sayRefused(answer.record);
       } else {
-        await waitForConnection(keeping);
+        await waitForConnection(keeping && Boolean(permission()));
       }
     } finally {
       busy = false;
@@ -331,27 +396,51 @@
 
   // Send what waits from earlier pages, or from an earlier visit.
   async function sendKept() {
-    if (!permission() || "settle" in words.dataset || busy) {
+    if (!permission() || settles || busy) {
       return;
     }
     clearTimeout(timer);
     if (!(await waitingRecords()).length) {
       return;
     }
-    const { saved, refused, record, next } = await sendWaiting();
-    if (saved) {
-      say("");
-      if (record && record.address === review) {
-        location.assign(next);
-      }
-    } else if (refused && record.address === own) {
-      sendPlainly(own, record.fields);
-    } else if (refused) {
-      sayRefused(record);
-    } else {
+    const { own: answer, refused, failed, sent } = await sendWaiting();
+    if (answer && answer.refused) {
+      // From here on it is this tab's to settle.
+      await putOwn((known) => known);
+      sendPlainly(own, changed ? readForm() : answer.record.fields);
+    } else if (failed) {
       say("kept");
       timer = setTimeout(tryAgain, delay);
       delay = Math.min(2 * delay, RETRY_LONGEST);
+    } else if (refused) {
+      sayRefused(refused.record);
+    } else {
+      say("");
+      if (sent) {
+        location.assign(sent.next);
+      }
+    }
+  }
+
+  // A page shows what this tab has kept of it, or else what any tab kept last.
+  async function takeUpPage() {
+    const ofPage = (record) => record.address === own;
+    const records = (await allRecords()).filter(ofPage).sort((a, b) => a.order - b.order);
+    const ours = records.find((record) => isOpen(record) && (record.tab === tabId() || own === review));
+    if (settles || own === review) {
+      mine = ours || mine;
+      return;
+    }
+    const record = ours || records.filter(isOpen).pop() || (isKeptCopy && records.pop());
+    if (record) {
+      mine = record;
+      fillForm(record.fields);
+      guard(record.typed);
+      changed = record.typed;
+    } else {
+      await change((all, kept) => {
+        all.filter((one) => ofPage(one) && !isOpen(one)).forEach((one) => kept.delete(keyOf(one)));
+      });
     }
   }
 
@@ -360,15 +449,8 @@
       await forget();
       return;
     }
-    if (form && form.elements.seen && !("settle" in words.dataset)) {
-      const record = await getRecord(own);
-      if (record && (record.waiting || record.typed || isKeptCopy)) {
-        fillForm(record.fields);
-        guard(!record.waiting && record.typed);
-        changed = record.typed;
-      } else if (record) {
-        await dropRecord(own);
-      }
+    if (form) {
+      await takeUpPage();
     }
     if (isKeptCopy && (await waitingRecords()).length) {
       document.querySelectorAll("[data-counted]").forEach((one) => one.remove());
