@@ -165,17 +165,14 @@ def take_back(
     instrument = load_source(folder)
     _check_locale(instrument, locale, folder)
     present = merge_translations(make_template(instrument), _present(folder, locale), locale).po
-    problems = [
-        DefinitionProblem(code, incoming.file, where, message, remedy)
-        for code, where, message, remedy in (
-            *_language_faults(locale, incoming.po),
-            *_entry_faults(locale, incoming.po, {text.context: text for text in collect_texts(instrument)}),
-            *_release_faults(folder, instrument, locale, present, incoming.po),
-            *_origin_faults(present, incoming.po, origin, is_new=not (folder / f"{locale}.po").exists()),
-        )
+    # In the wrong language every single text would be a fault.
+    faults = list(_language_faults(locale, incoming.po)) or [
+        *_entry_faults(locale, incoming.po, {text.context: text for text in collect_texts(instrument)}),
+        *_release_faults(folder, instrument, locale, present, incoming.po),
+        *_origin_faults(present, incoming.po, origin, is_new=not (folder / f"{locale}.po").exists()),
     ]
-    if problems:
-        raise DefinitionError(problems)
+    if faults:
+        raise DefinitionError([DefinitionProblem(code, incoming.file, *rest) for code, *rest in faults])
     handed = {entry.context: entry for entry in incoming.po.entries if entry.msgstr}
     entries = tuple(
         _take_entry(entry, handed[entry.context], review, withdraw=withdraw)

@@ -9,7 +9,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 
@@ -24,7 +24,7 @@ from webapp.analyse_change import analyse
 from webapp.command_session import DATA_FOLDER, begin_as_operator, open_database
 from webapp.command_session import open_session as _session
 from webapp.command_session import read_clock as _now
-from webapp.config import ConfigError, Settings, load_settings
+from webapp.config import ConfigError, Settings, build_config, load_settings, read_base_url
 from webapp.database_commands import check_protection, db, report_arrival
 from webapp.glass import break_glass
 from webapp.keys import complete_settings
@@ -34,6 +34,7 @@ from webapp.translate_commands import offer_draft, readable_locales, translate
 from webapp.work_commands import mail, work
 
 if TYPE_CHECKING:
+    from surveys.invitations import IssuedInvitation
     from surveys.models.access import User
     from surveys.models.program import Cohort, Wave
 
@@ -429,6 +430,9 @@ def wave() -> None:
     "--links", type=click.Path(dir_okay=False, path_type=Path), help="Write the personal links to this CSV."
 )
 @click.option("--base-url", help="Address of the service in the links; default: VICEVERSA_BASE_URL.")
+@click.option(
+    "--by-mail", is_flag=True, help="Let `viceversa work` mail everybody their link; none is shown."
+)
 @click.pass_obj
 def wave_open(
     settings: Settings,
@@ -438,64 +442,44 @@ def wave_open(
     days: int,
     links: Path | None,
     base_url: str | None,
+    by_mail: bool,
 ) -> None:
     """Open a wave now and issue its personal links, which are shown once: only their hashes are kept.
 
     \b
     Example:
       viceversa wave open spring "Finance" T0 --days 10 --links links.csv
+      viceversa wave open spring "Finance" T0 --days 10 --by-mail
     """
-    from surveys import invitations, languages, outbox, programs, waves
-    from webapp.work_commands import link_maker
+    from surveys import invitations, outbox
+    from webapp.work_commands import check_mail_settings, link_maker
 
     now = _now()
-    # The file is opened first and filled before anything is committed: links that could not be written were never issued.
-    with _session(settings) as session, _links_file(links) as stream:
-        cohort = _cohort(session, slug, cohort_name)
-        opened = waves.find_wave(session, cohort, kind)
-        if opened is None:
-            identifier = f"{cohort.program.instrument_id}@{cohort.program.instrument_version}"
-            closes_at = now + dt.timedelta(days=days)
-            instrument = _instrument(settings, identifier)
-            readable = readable_locales()
-            locales = languages.offered_next(session, cohort.program, instrument, readable=readable)
-            opened = waves.schedule_wave(
-                session,
-                cohort,
-                kind,
-                instrument,
-                opens_at=now,
-                closes_at=closes_at,
-                locales=locales,
-                now=now,
+    address = read_base_url("--base-url", base_url or "") or settings.base_url
+    if by_mail:
+        if links is not None or base_url is not None:
+            raise click.UsageError(
+                "With --by-mail no link is shown, and VICEVERSA_BASE_URL says where they lead."
             )
-            if left := [name for name in instrument.locales if name not in locales]:
-                click.echo(
-                    f"Note: drafts that the programme has not acknowledged are not offered: {', '.join(left)}. See: "
-                    "viceversa program offer-draft --help",
-                    err=True,
-                )
+        check_mail_settings(settings)
+    folders = settings.instrument_folders
+    # The file is opened first and filled before anything is committed: links that could not be written were never issued.
+    with _session(settings) as session, nullcontext() if by_mail else _links_file(links) as stream:
+        cohort = _cohort(session, slug, cohort_name)
+        opened = _open_or_plan(session, settings, cohort, kind, days, now=now)
+        if stream is None:
+            count = outbox.invite_by_mail(
+                session, opened, make_token=link_maker(settings), now=now, folders=folders
+            )
         else:
-            waves.open_wave(session, opened, now=now)
-        writer = csv.writer(stream)
-        writer.writerow(("name", "email", "role", "language", "link"))
-        issued = invitations.issue_invitations(
-            session,
-            opened,
-            now=now,
-            folders=settings.instrument_folders,
-            make_token=link_maker(settings),
-        )
-        if settings.smtp is not None:
-            outbox.plan_reminders(session, issued, now=now)
-        address = (base_url or settings.base_url).rstrip("/")
-        for invitation in issued:
-            person = programs.get_participant(session, invitation.participant_id)
-            contact = person.contact
-            if contact is not None:
-                link = f"{address}/s/{invitation.token}"
-                writer.writerow((contact.name, contact.email, person.role.value, contact.locale or "", link))
-        if not issued:
+            issued = invitations.issue_invitations(
+                session, opened, make_token=link_maker(settings), now=now, folders=folders
+            )
+            if settings.smtp is not None:
+                outbox.plan_reminders(session, issued, now=now)
+            _write_links(session, stream, issued, address)
+            count = len(issued)
+        if not count:
             raise click.ClickException(
                 "Everybody has a link to this wave already. A lost one is replaced on the wave's page."
             )
@@ -504,8 +488,58 @@ def wave_open(
     if early:
         click.echo(f"Note: the cohort starts on {cohort.starts_on}; this wave is open before that.", err=True)
     click.echo(f"{kind} of {cohort_name} is open until {closes}; its links lead to {address}.", err=True)
-    if links is not None:
-        click.echo(f"{len(issued)} links are in {links}. They cannot be shown again.", err=True)
+    if by_mail:
+        click.echo(f"{count} invitations wait for: viceversa work", err=True)
+    elif links is not None:
+        click.echo(f"{count} links are in {links}. They cannot be shown again.", err=True)
+
+
+def _open_or_plan(
+    session: Session, settings: Settings, cohort: "Cohort", kind: str, days: int, *, now: dt.datetime
+) -> "Wave":
+    """The wave of this kind, open from now on."""
+    from surveys import languages, waves
+
+    opened = waves.find_wave(session, cohort, kind)
+    if opened is not None:
+        waves.open_wave(session, opened, now=now)
+        return opened
+    identifier = f"{cohort.program.instrument_id}@{cohort.program.instrument_version}"
+    instrument = _instrument(settings, identifier)
+    locales = languages.offered_next(session, cohort.program, instrument, readable=readable_locales())
+    opened = waves.schedule_wave(
+        session,
+        cohort,
+        kind,
+        instrument,
+        opens_at=now,
+        closes_at=now + dt.timedelta(days=days),
+        locales=locales,
+        now=now,
+    )
+    if left := [name for name in instrument.locales if name not in locales]:
+        click.echo(
+            f"Note: drafts that the programme has not acknowledged are not offered: {', '.join(left)}. See: "
+            "viceversa program offer-draft --help",
+            err=True,
+        )
+    return opened
+
+
+def _write_links(
+    session: Session, stream: IO[str], issued: "Iterable[IssuedInvitation]", address: str
+) -> None:
+    """Write each person's link with name, address, role and language."""
+    from surveys import programs
+
+    writer = csv.writer(stream)
+    writer.writerow(("name", "email", "role", "language", "link"))
+    for invitation in issued:
+        person = programs.get_participant(session, invitation.participant_id)
+        contact = person.contact
+        if contact is not None:
+            link = f"{address}/s/{invitation.token}"
+            writer.writerow((contact.name, contact.email, person.role.value, contact.locale or "", link))
 
 
 @contextmanager
@@ -735,12 +769,15 @@ def serve(settings: Settings, host: str, port: int, workers: int, threads: int) 
     """
     from webapp.serving import run_server
 
+    complete = complete_settings(settings, DATA_FOLDER)
+    # Before anything is started, so that a bad setting is one line and no worker's traceback.
+    build_config(complete.app_config(), {})
+    with open_database(settings):
+        pass
     if not settings.database_url.startswith("sqlite"):
         click.echo(check_protection(settings), err=True)
     click.echo(f"Serving at http://{host}:{port}. Stop with Ctrl-C.")
-    run_server(
-        complete_settings(settings, DATA_FOLDER), host=host, port=port, workers=workers, threads=threads
-    )
+    run_server(complete, host=host, port=port, workers=workers, threads=threads)
 
 
 @main.command()

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from webapp.mail_settings import MailSettingsError, SmtpSettings, check_senders, read_smtp
 
@@ -84,7 +85,7 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
         return environ.get(f"VICEVERSA_{name}", "").strip()
 
     return Settings(
-        database_url=read("DATABASE_URL") or DEFAULT_DATABASE_URL,
+        database_url=_read_database_url(read("DATABASE_URL")),
         secret_key=read("SECRET_KEY") or None,
         link_key=_read_key(read("LINK_KEY")),
         instrument_folders=_read_folders(read("INSTRUMENT_FOLDERS")),
@@ -94,7 +95,7 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
         database_roles=_read_switch("VICEVERSA_DATABASE_ROLES", read("DATABASE_ROLES"), default=True),
         default_locale=read("DEFAULT_LOCALE") or SOURCE_LOCALE,
         timezone=read("TIMEZONE") or "UTC",
-        base_url=read("BASE_URL").rstrip("/") or DEFAULT_BASE_URL,
+        base_url=read_base_url("VICEVERSA_BASE_URL", read("BASE_URL")) or DEFAULT_BASE_URL,
         retention=_read_retention(read("RETENTION")),
         smtp=_of_mail(read_smtp, read),
         mail_from=read("MAIL_FROM"),
@@ -170,6 +171,37 @@ def _check_retention(times: Mapping[str, int]) -> None:
     except RetentionError as error:
         message, remedy = error.message % error.params, error.remedy % error.params
         raise ConfigError("VICEVERSA_RETENTION", message, remedy) from error
+
+
+def read_base_url(name: str, text: str) -> str:
+    """Return the address under which people reach the service, without a slash at its end; links begin with it."""
+    address = text.strip().rstrip("/")
+    parts = urlsplit(address)
+    if address and not (
+        parts.scheme in {"http", "https"}
+        and parts.hostname
+        and not (parts.query or parts.fragment)
+        and address.isascii()
+        and address.isprintable()
+        and " " not in address
+    ):
+        raise ConfigError(
+            name,
+            f"{text!r} is no address to which links can lead.",
+            "Write for example https://survey.example.org",
+        )
+    return address
+
+
+def _read_database_url(text: str) -> str:
+    """Return the address of the database; another kind than these two would end in a message about a missing module."""
+    if text and urlsplit(text).scheme.partition("+")[0] not in {"sqlite", "postgresql"}:
+        raise ConfigError(
+            "VICEVERSA_DATABASE_URL",
+            f"{urlsplit(text).scheme or text!r} is no database that this software knows.",
+            "Use sqlite:///FILE or postgresql://USER@HOST/NAME.",
+        )
+    return text or DEFAULT_DATABASE_URL
 
 
 def _read_folders(text: str) -> tuple[Path, ...]:

@@ -170,9 +170,11 @@ def get_locale() -> str:
     return locale
 
 
-def use_locale(locale: str) -> None:
-    """Fix the locale for the rest of this request."""
+def use_locale(locale: str, zone: str | None = None) -> None:
+    """Fix the locale for the rest of this request, and the time zone if the reader's is known."""
     g.locale = locale
+    if zone is not None:
+        g.zone = zone
 
 
 @contextmanager
@@ -231,8 +233,14 @@ def format_datetime(moment: dt.datetime, zone: dt.tzinfo | None = None) -> str:
         "%(date)s, %(time)s (%(zone)s)",
         date=babel_format_date(local, format="long", locale=get_locale()),
         time=_keep_together(babel_format_time(local, format="short", locale=get_locale())),
-        zone=_keep_together(local.tzname() or "UTC"),
+        zone=_keep_together(_name_zone(local)),
     )
+
+
+def _name_zone(local: dt.datetime) -> str:
+    """Return the short name of a moment's time zone; many zones have none but their distance."""
+    name = local.tzname() or ""
+    return name if name[:1].isalpha() else f"UTC{name}"
 
 
 def format_number(number: float, digits: int | None = None) -> str:
@@ -337,8 +345,19 @@ def _keep_together(text: str) -> str:
 
 
 def _timezone() -> dt.tzinfo:
-    """Return the time zone in which this deployment shows moments."""
-    return zoneinfo.ZoneInfo(current_app.config["TIMEZONE"]) if current_app else dt.UTC
+    """Return the time zone in which moments are shown: the reader's where it is known, else that of the deployment."""
+    if not current_app:
+        return dt.UTC
+    return find_zone(g.get("zone"), current_app.config["TIMEZONE"])
+
+
+def find_zone(name: str | None, fallback: str) -> zoneinfo.ZoneInfo:
+    """The time zone of a name, or the fallback where it names none."""
+    try:
+        return zoneinfo.ZoneInfo(name or fallback)
+    # A name that is a folder of the time zone files is an OSError.
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        return zoneinfo.ZoneInfo(fallback)
 
 
 def _remember_choice(response: Response) -> Response:

@@ -3,7 +3,6 @@
 import datetime as dt
 import re
 import unicodedata
-import zoneinfo
 from collections.abc import Container
 from dataclasses import dataclass
 from email.headerregistry import Address
@@ -80,11 +79,7 @@ def write_mail(claim: Claim, letter: Letter) -> Envelope | None:
 
 def zone_of(letter: Letter) -> dt.tzinfo:
     """Where the reader is, as far as anybody said."""
-    try:
-        return zoneinfo.ZoneInfo(letter.contact.time_zone or current_app.config["TIMEZONE"])
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-        # A folder of zones, such as "America", is no zone either.
-        return zoneinfo.ZoneInfo(current_app.config["TIMEZONE"])
+    return i18n.find_zone(letter.contact.time_zone, current_app.config["TIMEZONE"])
 
 
 def next_allowed(moment: dt.datetime, zone: dt.tzinfo) -> dt.datetime:

@@ -50,8 +50,8 @@ class Postman:
         self.unsent: list[Claim] = []
         self.last: Answer = None
 
-    def work(self, *, once: bool, sleep: Callable[[float], Any]) -> None:
-        """Work until nothing is due or the server cannot be reached, or without end."""
+    def work(self, *, once: bool, sleep: Callable[[float], Any]) -> bool:
+        """Work until nothing is due or the server cannot be reached, or without end; says whether it could be reached."""
         pauses = {Step.IDLE: IDLE_SECONDS, Step.UNREACHABLE: UNREACHABLE_SECONDS}
         while True:
             with self.app.app_context():
@@ -60,7 +60,7 @@ class Postman:
                 continue
             self.server.leave()
             if once:
-                return
+                return step is not Step.UNREACHABLE
             sleep(pauses[step])
 
     def close(self) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from webapp.command_session import DATA_FOLDER, open_session, read_clock
-from webapp.config import ConfigError, Settings
+from webapp.config import DEFAULT_BASE_URL, ConfigError, Settings
 
 if TYPE_CHECKING:
     from surveys.invitations import MakeToken
@@ -23,6 +23,22 @@ def link_maker(settings: Settings) -> "MakeToken":
     return token_maker(secret) if secret else random_token
 
 
+def check_mail_settings(settings: Settings) -> None:
+    """Raise ConfigError unless mails can be sent and the links in them lead somewhere."""
+    if settings.smtp is None:
+        raise ConfigError(
+            "VICEVERSA_SMTP_URL",
+            "no mail server is named.",
+            "Set it, for example smtp://mail.example.org:587",
+        )
+    if settings.base_url == DEFAULT_BASE_URL:
+        raise ConfigError(
+            "VICEVERSA_BASE_URL",
+            "it is not set, and the links in the mails would lead nowhere but to this machine.",
+            "Set it to the address under which people reach the service, for example https://survey.example.org",
+        )
+
+
 @click.command()
 @click.option("--once", is_flag=True, help="Send what is due now and stop, as for cron.")
 @click.pass_obj
@@ -30,7 +46,7 @@ def work(settings: Settings, once: bool) -> None:
     """Send invitations and reminders; any number of these may run at once, and each may be killed at any moment.
 
     Nothing is sent between 20:00 and 08:00 or on a weekend, in the reader's time zone. The server is named by VICEVERSA_SMTP_URL and
-    VICEVERSA_MAIL_FROM.
+    VICEVERSA_MAIL_FROM, and the links begin with VICEVERSA_BASE_URL.
 
     \b
     Example:
@@ -45,12 +61,7 @@ def work(settings: Settings, once: bool) -> None:
     from webapp.last_step import notes_folder
     from webapp.postman import Postman
 
-    if settings.smtp is None:
-        raise ConfigError(
-            "VICEVERSA_SMTP_URL",
-            "no mail server is named.",
-            "Set it, for example smtp://mail.example.org:587",
-        )
+    check_mail_settings(settings)
     app = create_app(complete_settings(settings, DATA_FOLDER).app_config())
     database: Database = app.extensions[EXTENSION]
     try:
@@ -59,9 +70,18 @@ def work(settings: Settings, once: bool) -> None:
             require_roles(database.engine)
         postman = Postman(app, notes_folder())
         try:
-            postman.work(once=once, sleep=time.sleep)
+            reached = postman.work(once=once, sleep=time.sleep)
         except KeyboardInterrupt:
             click.echo("Stopped.", err=True)
+        else:
+            if not reached:
+                raise click.ClickException(
+                    "The mail server cannot be reached. Nothing is lost; try again later."
+                )
+            click.echo(
+                "What was due is dealt with. Mails wait where it is night or weekend for their reader.",
+                err=True,
+            )
         finally:
             postman.close()
     finally:

@@ -224,12 +224,28 @@ def test_a_database_that_is_not_there_yet_names_the_remedy(run: Run) -> None:
     assert "db upgrade" in run("program", "list", fails=True).output
 
 
-@pytest.mark.parametrize("url", ["sqlite:////no/such/folder/x.db", "nonsense", "nodb://x/y"])
-def test_a_database_that_cannot_be_reached_is_said_in_a_sentence(url: str) -> None:
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("sqlite:////no/such/folder/x.db", "The database cannot be reached"),
+        ("sqlite+nodriver:///x.db", "The database cannot be reached"),
+        ("mysql://x", "no database that this software knows"),
+    ],
+)
+def test_a_database_that_cannot_be_reached_is_said_in_a_sentence(url: str, said: str) -> None:
     result = CliRunner().invoke(main, ["program", "list"], env={"VICEVERSA_DATABASE_URL": url})
 
     assert result.exit_code == 1
-    assert "The database cannot be reached" in result.output
+    assert said in result.output
+
+
+def test_serving_begins_with_good_settings_and_a_current_database_or_not_at_all(run: Run) -> None:
+    assert "db upgrade" in run("serve", fails=True).output
+    run("db", "upgrade")
+    for name, value in (("TIMEZONE", "Mars/One"), ("RETENTION", "link_days=6000"), ("SECRET_KEY", "short")):
+        output = run("serve", fails=True, env={f"VICEVERSA_{name}": value}).output
+        assert f"VICEVERSA_{name}" in output
+        assert "Serving at" not in output
 
 
 def test_every_command_has_help_with_an_example(run: Run) -> None:
@@ -391,12 +407,23 @@ def test_mail_is_sent_by_command_and_addresses_are_put_right(
             "VICEVERSA_SMTP_URL": f"smtp://127.0.0.1:{port}",
             "VICEVERSA_MAIL_FROM": "surveys@example.org",
         }
-        run("wave", "open", "spring", "Finance", "T0", "--links", str(links), env=server)
+        assert "VICEVERSA_BASE_URL" in run("work", "--once", fails=True, env=server).output
+        server["VICEVERSA_BASE_URL"] = "https://survey.example.org"
+        opening = ("wave", "open", "spring", "Finance", "T0")
+        bad = run(*opening, "--base-url", "survey.example.org", fails=True, env=server).output
+        assert "no address to which links can lead" in bad
+        run(*opening, "--links", str(links), env=server)
         run("work", "--once", env=server)
         # Links in a file are the coordinator's to send, and reminders are not due before the fifth day.
         assert counting.ids == {}
     # Links of the command can be made again, so that reminders can bring them.
     assert re.search(r"/s/[\w-]{43}\b", links.read_text(encoding="utf-8"))
+    later = run("wave", "open", "spring", "Finance", "TC", "--by-mail", env=server).output
+    assert "2 invitations wait for: viceversa work" in later
+    assert "/s/" not in later
+    assert (
+        "VICEVERSA_SMTP_URL" in run("wave", "open", "spring", "Finance", "T2", "--by-mail", fails=True).output
+    )
     assert "unknown here" in run("mail", "bounced", "nobody@example.org", fails=True).output
     assert "mA@example.org: noted." in run("mail", "bounced", "mA@example.org").output
     run("mail", "address", "spring", "ma@example.org", "new@example.org")

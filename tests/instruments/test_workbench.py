@@ -324,9 +324,15 @@ def test_every_fault_is_told_at_once_and_a_good_file_is_taken(copy_toy) -> None:
     folder = copy_toy().folder
     twice = hand_in(
         folder,
+        change=lambda text: text.replace("X4#1/text", "X9#1/text").replace("{P}", "{Q}"),
+    )
+    assert len(codes(folder, twice)) == 2
+    # In the wrong language every text would be a fault, so nothing else is said.
+    foreign = hand_in(
+        folder,
         change=lambda text: text.replace("X4#1/text", "X9#1/text").replace("Language: de", "Language: ur"),
     )
-    assert codes(folder, twice) == {"surplus-translation", "wrong-language"}
+    assert codes(folder, foreign) == {"wrong-language"}
     assert take_back(folder, "de", read_incoming(hand_in(folder))).changed == ()
 
 

@@ -63,6 +63,11 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
         ("VICEVERSA_TIMEZONE", "Nowhere/Land"),
         ("VICEVERSA_TIMEZONE", "../etc"),
         ("VICEVERSA_DEFAULT_LOCALE", "xx"),
+        ("VICEVERSA_BASE_URL", "survey.example.org"),
+        ("VICEVERSA_BASE_URL", "https://survey.example.org/ /"),
+        ("VICEVERSA_BASE_URL", "javascript://x"),
+        ("VICEVERSA_DATABASE_URL", "mysql://x"),
+        ("VICEVERSA_DATABASE_URL", "nonsense"),
     ],
 )
 def test_a_bad_setting_is_refused_by_name_with_a_remedy(name: str, value: str) -> None:

@@ -61,6 +61,20 @@ def test_a_code_typed_where_nothing_is_saved_looks_like_a_wrong_one(
     assert (before.status_code, before.data) == (after.status_code, after.data) == (400, before.data)
 
 
+def test_a_wrong_code_keeps_what_was_typed_and_looks_alike_whether_or_not_anything_is_saved(
+    app: Flask, client: FlaskClient, mentee: str
+) -> None:
+    typed = {"do": "code", "code": "12345678", "page": "1", "A1": "c:5"}
+    before = app.test_client().post(f"{mentee}/elsewhere", data=typed)
+    begin(client, mentee)
+    after = app.test_client().post(f"{mentee}/elsewhere", data=typed)
+
+    assert (before.status_code, before.data) == (after.status_code, after.data) == (400, before.data)
+    assert '<input type="hidden" name="A1" value="c:5">' in after.text
+    assert "What you chose on this page" in after.text
+    assert 'value="over"' in after.text
+
+
 def test_another_browser_cannot_save_send_or_leave_and_what_was_typed_is_shown(
     app: Flask, client: FlaskClient, mentee: str
 ) -> None:

@@ -496,6 +496,21 @@ def receipt_in(page: str) -> str:
     return match.group(1)
 
 
+def test_moments_are_told_in_the_readers_time_zone(
+    client: FlaskClient, mentee: str, mentor: str, write: Callable[[], Session]
+) -> None:
+    assert "(UTC)" in text_of(client.get(mentee).text)
+    with write() as session:
+        wave = next(one for one in session.scalars(select(Wave)) if one.cohort.name == "open")
+        for pair in wave.cohort.pairs:
+            pair.mentee.contact.time_zone = "Asia/Dubai"
+            pair.mentor.contact.time_zone = "America"
+
+    assert "(UTC+04)" in text_of(client.get(mentee).text)
+    # What is no time zone is as good as none.
+    assert "(UTC)" in text_of(client.get(f"{mentor}?lang=en").text)
+
+
 class TestMyData:
     def test_the_own_answers_can_be_taken_along_with_their_questions(
         self, client: FlaskClient, mentee: str

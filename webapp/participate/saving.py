@@ -107,8 +107,14 @@ def refuse(
     error: WaveNotOpenError | ResponseError,
     answers: dict[str, AnswerValue],
     number: int | None = None,
+    *,
+    fits: bool | None = True,
 ) -> Response:
-    """Say why nothing was saved, and show what was chosen so that it is not lost."""
+    """Say why nothing was saved, and show what was chosen so that it is not lost.
+
+    `fits` is what became of a code that was typed, if it is not the right one: False, or None for too many tries. The page is then
+    the same whether or not anything is saved behind the link.
+    """
     if number is not None and error.code == "deleted_meanwhile":
         form = form_of(visit, number)
         form.read_answers(request.form)
@@ -124,6 +130,8 @@ def refuse(
         message=message,
         remedy=remedy,
         typed=typed,
-        carried=carried(number) if visit.elsewhere and number is not None else [],
+        wrong_code=fits is False,
+        too_often=fits is None,
+        carried=carried(number) if number is not None and (visit.elsewhere or not fits) else [],
     )
-    return make_response(page, status_of(error))
+    return make_response(page, 429 if fits is None else 400 if fits is False else status_of(error))

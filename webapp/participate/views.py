@@ -36,7 +36,6 @@ from webapp.errors import status_of, translate_error
 from webapp.participate import holder, pacing, scripted
 from webapp.participate.saving import (
     address_of,
-    carried,
     circumstances,
     form_of,
     go_on,
@@ -230,15 +229,17 @@ def take_up_answers(token: str) -> AnyResponse:
     fits = holder.try_code(db(), visit.tries_key, tag, request.form.get("code", ""), now=now())
     if fits and visit.elsewhere:
         return holder.hold(go_on(visit) or to_welcome(visit), visit.elsewhere)
-    too_often = fits is None
+    number = request.form.get("page", type=int)
+    if number is not None and visit.state == "open" and 1 <= number <= len(visit.pages):
+        # What was typed on a page goes along, and stays in sight.
+        typed = form_of(visit, number).read_answers(request.form)
+        return refuse(
+            visit, ResponseError("begun_elsewhere"), typed, number, fits=None if fits is None else False
+        )
     page = render_template(
-        "participate/welcome.html",
-        visit=visit,
-        wrong_code=not too_often,
-        too_often=too_often,
-        carried=carried(),
+        "participate/welcome.html", visit=visit, wrong_code=fits is not None, too_often=fits is None
     )
-    return make_response(page, 429 if too_often else 400)
+    return make_response(page, 429 if fits is None else 400)
 
 
 @blueprint.get("/<token>/my-data")

@@ -413,7 +413,7 @@ def _visit(token: str, invitation: Invitation, *, with_answers: bool) -> Visit:
     contact = invitation.participant.contact
     wishes = (response.locale if response else None, contact.locale if contact else None)
     locale = i18n.choose_locale(locales, wishes, program.default_locale)
-    i18n.use_locale(locale)
+    i18n.use_locale(locale, contact.time_zone if contact else None)
     return Visit(
         token=token,
         invitation=invitation,
