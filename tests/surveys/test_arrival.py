@@ -19,6 +19,8 @@ from surveys.arrival import forget_arrival
 from surveys.models import Participant, PseudonymLink, Response
 from tests.surveys.results.test_erasure import find_dump_tool
 
+pytestmark = pytest.mark.fresh_database
+
 N_PAIRS = 15
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 on_postgres = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)

@@ -17,6 +17,8 @@ from surveys.errors import InvitationError
 from surveys.invitations import find_invitation, revoke_invitation
 from surveys.models import Answer, Invitation, Participant, PseudonymLink, Response, Wave
 
+pytestmark = pytest.mark.fresh_database
+
 FIRST = {"A1": AnswerValue(code=1)}
 
 

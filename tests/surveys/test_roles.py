@@ -18,6 +18,8 @@ from surveys.models import Base, Contact, Response
 from surveys.roles import ROLE, DatabaseRole, acting_as
 from surveys.streams import SCHEMAS, find_tables, schema_of
 
+pytestmark = pytest.mark.fresh_database
+
 on_postgres = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 STREAM_A = sorted(name for name in Base.metadata.tables if name.startswith("confidential_"))
 LINKS = sorted(name for name in Base.metadata.tables if name.startswith("pseudonym_"))

@@ -21,7 +21,7 @@ from sqlalchemy.orm import Session
 from instruments.catalog import get_instrument
 from surveys import accounts, invitations, programs, waves
 from surveys.models import Cohort, Program
-from tests.conftest import make_postgres_database
+from tests.postgres_pool import PostgresPool
 from tests.webapp.posts import Post, open_post
 from tests.webapp.worlds import Seeds, copy_rows, seed, writing
 from tests.webapp.written import seed_written
@@ -118,8 +118,8 @@ def app_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
         shutil.copyfile(request.getfixturevalue("sqlite_template"), path)
         yield f"sqlite:///{path}"
         return
-    template = request.getfixturevalue("postgres_template")
-    yield from make_postgres_database(request.getfixturevalue("postgres_server"), template)
+    pool: PostgresPool = request.getfixturevalue("postgres_pool")
+    yield from pool.lend(fresh=request.node.get_closest_marker("fresh_database") is not None)
 
 
 @pytest.fixture
