@@ -533,7 +533,9 @@ def _answer(walk: Walk, client: FlaskClient, link: str) -> None:
     elsewhere = walk.client()
     for page in ("", "/1", "/review", "/my-data", "/withdraw"):
         walk.get(elsewhere, link + page)
+    walk.post(elsewhere, f"{link}/1", **{item: value})
     walk.post(elsewhere, f"{link}/elsewhere", do="code", code="1")
+    walk.post(elsewhere, f"{link}/elsewhere", do="code", code="1", page="1")
     walk.post(client, f"{link}/review")
     for page in ("", "/thanks", "/my-data", "/withdraw", "/review"):
         walk.get(client, link + page)

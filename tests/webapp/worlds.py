@@ -22,6 +22,7 @@ from surveys import accounts, invitations, programs, releases, responses, waves
 from surveys.database import make_engine, make_session_factory
 from surveys.models import Base, Cohort, Invitation, Participant, Program, Wave
 from surveys.pseudonyms import Pseudonyms
+from webapp.participate.pacing import MEDIANS
 
 TOY_FOLDERS = (Path(__file__).parents[1] / "instruments",)
 LINK_KEY = bytes(range(32))
@@ -76,6 +77,8 @@ def put_in_place(app: Flask, path: Path) -> None:
     """Let the app read a copy of a world, whichever database it works on."""
     address = app.config["DATABASE_URL"]
     app.extensions["viceversa.database"].engine.dispose()
+    # What is remembered of a day is asked for once, and then not asked again; each world begins its own day.
+    app.extensions.pop(MEDIANS, None)
     if not address.startswith("sqlite:///"):
         copy_rows(path, address)
         return
