@@ -56,6 +56,7 @@ class Person:
     acknowledged: dict[str, int] = field(default_factory=dict)
     sent: bool = False
     n_failures: int = 0
+    turned_away: bool = False
 
     def answer(self, port: int, over: threading.Event, pages: tuple[tuple[str, ...], ...]) -> None:
         """Answer the pages and send; somebody patient tries until it is acknowledged, somebody else gives up on the page."""
@@ -79,8 +80,9 @@ class Person:
             status = self._try(port, page, data)
             if status == 303:
                 return True
+            assert status in {0, 400, 500, 503}, status
             # Whoever gave up on every page has nothing to send; everybody else is known again, cookie or not.
-            assert status in {0, 500, 503} or (status == 400 and not self.acknowledged), status
+            self.turned_away |= status == 400 and bool(self.acknowledged)
             if status == 400 or not self.patient or over.is_set():
                 return False
             self.n_failures += 1
@@ -152,6 +154,8 @@ def losses(engine: Engine, people: list[Person]) -> list[str]:
             view = responses.load_response(session, link, holder)
             stored: dict[str, Any] = {i: v.code for i, v in view.answers.items()} if view else {}
             lost += [f"{item}" for item, code in person.acknowledged.items() if stored.get(item) != code]
+            if person.turned_away:
+                lost.append("somebody with answers who had nothing to send")
             if person.sent and not (view and view.is_submitted):
                 lost.append("a submission")
         n_responses = session.scalar(select(func.count()).select_from(Response)) or 0

@@ -142,6 +142,7 @@ class TestReminders:
         assert len(seen[0]["outbox_reminder"]) == 13
 
     @pytest.mark.parametrize("app_database", ["postgresql"], indirect=True)
+    @pytest.mark.fresh_database
     def test_postgresql_counts_the_same_changes_of_the_same_table(self, post: Post, clock: Any) -> None:
         """What the server tells everybody about a table: how many rows were written, changed and deleted."""
         post.seed(4)

@@ -285,6 +285,7 @@ def test_what_was_published_leads_from_the_person_to_no_pair_that_is_still_there
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+@pytest.mark.fresh_database
 def test_rows_that_leaving_changed_are_freed_in_every_table(asked: Asked, disk: Disk) -> None:
     """A dead row of a released group still says which pair the person belonged to."""
     asked.freeze(asked.wave)
