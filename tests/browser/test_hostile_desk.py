@@ -17,8 +17,7 @@ from surveys.models import User
 from tests.browser.conftest import wait_until_served
 from tests.webapp.worlds import COOKIE, LINK_KEY, TOP, TOY_FOLDERS, Seeds, make_world, seed, writing
 
-# The same attack without a browser is in every run (`tests/webapp/test_hostile_coordinator.py`).
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+pytestmark = pytest.mark.browser
 
 WORLDS = {"nobody": 0, "four": 4, "five": 5}
 MENTORS = "/coordinate/desk/compare?scale=AA&role=mentor&wave=T2"
