@@ -130,7 +130,7 @@ class HastyPostman(Postman):
         self.server.send_dot()
         self.server.read_answer()
         # As long as a server at some distance takes to answer.
-        time.sleep(0.02)
+        time.sleep(0.1)
         self._write(note_handed_over, claim)
         self._write(finish_mail, claim)
         return False

@@ -4,7 +4,7 @@ import http.client
 import random
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -123,15 +123,20 @@ def answer_while_killing(
     *,
     n_kills: int,
     pages: tuple[tuple[str, ...], ...],
-    pause: float,
+    pause: float = 0,
+    wait: Callable[[], None] | None = None,
 ) -> None:
-    """Everybody answers at once; the workers are killed, and once in a while the whole server, which is started again."""
+    """Everybody answers at once; the workers are killed, and once in a while the whole server, which is started again.
+
+    That happens after a pause of random length, or as soon as `wait` comes back.
+    """
     over = threading.Event()
     lots = random.Random(7)
+    wait = wait or (lambda: time.sleep(pause * (0.5 + lots.random())))
     with running(server), ThreadPoolExecutor(8) as pool:
         waiting = [pool.submit(person.answer, server.port, over, pages) for person in people]
         for number in range(n_kills):
-            time.sleep(pause * (0.5 + lots.random()))
+            wait()
             if number % 3 == 1:
                 server.kill()
                 server.start()
@@ -207,7 +212,11 @@ def test_a_server_that_answers_before_it_commits_is_caught(engine: Engine) -> No
     people = crowd(address(engine), 10)
     server = RunningServer(address(engine), workers=2, program=["-c", ANSWERS_TOO_EARLY])
 
-    # Late enough for somebody to have been answered, on a busy machine too.
-    answer_while_killing(server, people, n_kills=2, pages=PAGES[:1], pause=1.0)
+    def until_somebody_was_answered() -> None:
+        """Come back while the first answer to be acknowledged is not committed yet."""
+        while not any(person.acknowledged for person in people):
+            time.sleep(0.005)
+
+    answer_while_killing(server, people, n_kills=1, pages=PAGES[:1], wait=until_somebody_was_answered)
 
     assert losses(engine, people)
