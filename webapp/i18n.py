@@ -232,8 +232,8 @@ def format_datetime(moment: dt.datetime, zone: dt.tzinfo | None = None) -> str:
     return gettext(
         "%(date)s, %(time)s (%(zone)s)",
         date=babel_format_date(local, format="long", locale=get_locale()),
-        time=_keep_together(babel_format_time(local, format="short", locale=get_locale())),
-        zone=_keep_together(_name_zone(local)),
+        time=_keep_unbroken(babel_format_time(local, format="short", locale=get_locale())),
+        zone=_keep_unbroken(_name_zone(local)),
     )
 
 
@@ -338,10 +338,10 @@ def _fill(template: str, params: dict[str, Any]) -> str:
     return template % params if params else template.replace("%%", "%")
 
 
-def _keep_together(text: str) -> str:
+def _keep_unbroken(text: str) -> str:
     """Bind a piece of plain text such as "4:25 AM" together, and isolate it inside a right-to-left sentence."""
     bound = text.replace(" ", "\N{NO-BREAK SPACE}")
-    return f"\u2068{bound}\u2069" if text_direction() == "rtl" else bound
+    return keep_together(bound) if text_direction() == "rtl" else bound
 
 
 def _timezone() -> dt.tzinfo:

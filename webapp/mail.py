@@ -17,6 +17,7 @@ from surveys.invitations import hash_token
 from surveys.languages import offered_locales
 from surveys.outbox import Claim, Letter
 from surveys.waves import instrument_of
+from surveys.written_text import TURNING
 from webapp import i18n
 from webapp.calendar_file import make_calendar
 from webapp.config import SOURCE_LOCALE
@@ -27,7 +28,7 @@ from webapp.personal_links import make_token
 
 LONGEST_NAME = 100
 # Letters that turn the direction of what follows; in a name they have no business.
-BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+BIDI = TURNING | frozenset("\u061c\u200e\u200f")
 EVENING, MORNING, SATURDAY = 20, 8, 5
 # All that may be said above a mail; each of them once.
 HEADERS = frozenset(
@@ -114,7 +115,7 @@ def plain(text: str, *, marks: bool = True) -> str:
     )
     short = " ".join(kept.split()).replace(ENCODED_WORD, " ".join(ENCODED_WORD))
     short = short if len(short) <= LONGEST_NAME else f"{short[: LONGEST_NAME - 1]}…"
-    return f"\u2068{short}\u2069" if marks and i18n.text_direction() == "rtl" else short
+    return i18n.keep_together(short) if marks and i18n.text_direction() == "rtl" else short
 
 
 def ascii_domain(address: str) -> str:

@@ -13,9 +13,7 @@ from surveys.written_text import TURNING
 from webapp.coordinate.words import PERSON
 from webapp.documents import compile_template
 from webapp.downloads import send_download
-from webapp.i18n import format_date, get_locale, gettext
-
-FIRST_STRONG_ISOLATE, POP_ISOLATE = "\u2068", "\u2069"
+from webapp.i18n import format_date, get_locale, gettext, keep_together
 
 
 @dataclass(frozen=True)
@@ -120,8 +118,7 @@ def draw_code(link: str) -> str:
 
 def isolate_name(name: str) -> str:
     """Return a name that disturbs nothing around it, whichever way it is written."""
-    bare = "".join(sign for sign in name if sign not in TURNING)
-    return f"{FIRST_STRONG_ISOLATE}{bare}{POP_ISOLATE}"
+    return keep_together("".join(sign for sign in name if sign not in TURNING))
 
 
 def _print_item(

@@ -88,12 +88,15 @@ def measured_seconds(
 
     It stays the same until midnight (UTC): minutes that follow each answer would tell when the one comes in who was sent a link.
     """
-    known: dict[object, Mapping[int, int]] = current_app.extensions.setdefault(MEDIANS, {})
-    key = (today, instrument.id, instrument.version, wave_kind, role)
+    days: dict[dt.date, dict[tuple[str, str, WaveKind, Role], Mapping[int, int]]]
+    days = current_app.extensions.setdefault(MEDIANS, {})
+    if today not in days:
+        # Whichever thread comes first after midnight; a second one at the same moment only reads anew.
+        days.clear()
+    known = days.setdefault(today, {})
+    key = (instrument.id, instrument.version, wave_kind, role)
     if key not in known:
-        for old in [one for one in known if isinstance(one, tuple) and one[0] != today]:
-            del known[old]
-        known[key] = median_seconds(session, instrument.id, instrument.version, wave_kind, role)
+        known[key] = median_seconds(session, *key)
     return known[key]
 
 

@@ -65,11 +65,10 @@ def address_of(visit: Visit, number: int, **query: Any) -> str:
     return url_for("participate.show_page", token=visit.token, number=number, **query)
 
 
-def carried(number: int | None = None) -> list[tuple[str, str]]:
+def carried(number: int) -> list[tuple[str, str]]:
     """Return what was typed on a page that this browser may not save yet, to go along with the code for it."""
     fields = [(name, value) for name, value in request.form.items() if name not in {"code", "do", "page"}]
-    page = str(number or request.form.get("page", ""))
-    return [("page", page), *fields] if page else []
+    return [("page", str(number)), *fields]
 
 
 def go_on(visit: Visit) -> AnyResponse | None:
